@@ -1,0 +1,1 @@
+"""Scale 1: a machine-learned potential with electric response, its training and dynamics."""

@@ -1,0 +1,11 @@
+"""The stages: one thin module each, Dataset in, Dataset out.
+
+Each module has ``PARENTS`` (names of the stages whose Datasets it takes), ``Options`` (its table in
+a run file), ``split`` (independent tasks), ``run`` (one task) and ``merge`` (their results joined).
+Import the module you need, ``from multiscale.stages import md``; nothing heavy is loaded here.
+"""
+
+NAMES = ("md", "metad", "landau", "gle", "hysteresis")
+"""The stages in the order in which data flow."""
+
+__all__ = ["NAMES"]

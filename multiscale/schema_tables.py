@@ -1,0 +1,224 @@
+"""What each stage's Dataset holds: names, dimensions, units. Data for `multiscale.schema`.
+
+A dimension with a question mark may be absent. Polarization is multivalued: `definition` says how
+it was computed and `reference_structure` from where the branch is counted; it is unwrapped in time.
+"""
+
+import math
+from functools import cached_property
+from typing import NamedTuple
+
+
+class Variable:
+    """One variable of a Dataset.
+
+    Parameters
+    ----------
+    dims : str
+        Names separated by blanks, in canonical order; "px?" may be absent.
+    units : str
+        Unit string that pint reads; "1" for a pure number.
+    long_name : str
+        What a figure's axis says.
+    required : bool
+        Whether `require` insists on it.
+    finite : bool
+        Whether NaN and infinity are refused.
+    limit : float
+        Largest magnitude that is physical; more means a wrong unit.
+    """
+
+    def __init__(
+        self,
+        dims: str,
+        units: str,
+        long_name: str,
+        *,
+        required: bool = True,
+        finite: bool = True,
+        limit: float = math.inf,
+    ) -> None:
+        self.dims, self.units, self.long_name = dims, units, long_name
+        self.required, self.finite, self.limit = required, finite, limit
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Return all dimensions it may have, in canonical order."""
+        return tuple(name.rstrip("?") for name in self.dims.split())
+
+    @cached_property
+    def allowed(self) -> frozenset[str]:
+        """Return all dimensions it may have."""
+        return frozenset(self.order)
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """Return the dimensions it must have."""
+        return frozenset(name for name in self.dims.split() if not name.endswith("?"))
+
+
+class Stage(NamedTuple):
+    """What one stage writes: its variables, the coordinates and attributes it must set."""
+
+    variables: dict[str, Variable]
+    coords: tuple[str, ...]
+    attrs: tuple[str, ...] = ()
+
+
+def _optional(dims: str, units: str, long_name: str, finite: bool = True) -> Variable:
+    return Variable(dims, units, long_name, required=False, finite=finite)
+
+
+VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
+AXIS = ("x", "y", "z")
+LABELS: dict[str, tuple[str, ...]] = {
+    "axis": AXIS,
+    "axis_b": AXIS,
+    "voigt": VOIGT,
+    "voigt_b": VOIGT,
+}
+"""Labels of the dimensions that always have the same ones; shear is engineering shear."""
+
+COORDINATES: dict[str, Variable] = {
+    "temperature": Variable("temperature", "K", "temperature"),
+    "time": Variable("time", "ps", "time"),
+    "lag": Variable("lag", "ps", "time lag"),
+    "px": Variable("px", "C/m^2", "polarization along x", limit=5.0),
+    "py": Variable("py", "C/m^2", "polarization along y", limit=5.0),
+    "pz": Variable("pz", "C/m^2", "polarization along z", limit=5.0),
+}
+"""Coordinates with units; they ascend."""
+
+_RUN = "temperature walker time"
+_GRID = "temperature px? py? pz?"
+_BRANCH = ("definition", "reference_structure", "formula_units")
+
+
+def _trajectory(required: bool) -> dict[str, Variable]:
+    def more(dims: str, units: str, long_name: str) -> Variable:
+        return Variable(dims, units, long_name, required=required)
+
+    return {
+        "polarization": Variable(f"{_RUN} axis", "C/m^2", "polarization", limit=5.0),
+        "strain": more(f"{_RUN} voigt", "1", "strain from the cubic reference, engineering shear"),
+        "cell": Variable(f"{_RUN} axis axis_b", "angstrom", "lattice vectors in rows"),
+        "potential_energy": more(_RUN, "eV", "potential energy of the supercell"),
+        "kinetic_temperature": more(_RUN, "K", "kinetic temperature"),
+        "stress": more(f"{_RUN} voigt", "GPa", "stress, positive in tension"),
+    }
+
+
+_MD = {
+    **_trajectory(required=True),
+    "electric_field": Variable("time axis", "V/m", "applied electric field"),
+    "local_polarization": _optional(
+        f"{_RUN} cell_x cell_y cell_z axis", "C/m^2", "polarization of each unit cell"
+    ),
+}
+
+_METAD = {
+    "free_energy": Variable(_GRID, "J/m^3", "free-energy density", finite=False),
+    "free_energy_stderr": _optional(_GRID, "J/m^3", "standard error of the free energy", False),
+    "free_energy_sample": _optional(
+        f"sample {_GRID}", "J/m^3", "bootstrap samples of the free energy", False
+    ),
+    "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
+    **_trajectory(required=True),
+    "bias": Variable(_RUN, "eV", "bias potential"),
+    "log_weight": Variable(_RUN, "1", "logarithm of the reweighting factor"),
+    "hill_center": _optional("temperature hill cv", "C/m^2", "centre of the hill", False),
+    "hill_height": _optional("temperature hill", "eV", "height of the hill", False),
+    "hill_time": _optional("temperature hill", "ps", "time of the hill", False),
+    "hill_walker": _optional("temperature hill", "1", "walker that put the hill", False),
+    "sigma": _optional("cv", "C/m^2", "width of the hills"),
+    "coverage": _optional("temperature", "1", "visited share of the grid"),
+    "recrossings": _optional("temperature", "1", "crossings from one sign of P to the other"),
+    "hill_height_ratio": _optional(
+        "temperature time_block", "1", "hill height relative to the first", False
+    ),
+}
+
+_LANDAU = {
+    "coefficient": Variable("temperature term", "J/m^3", "Landau coefficient, per (C/m^2)^degree"),
+    "coefficient_covariance": Variable(
+        "temperature term term_b", "J^2/m^6", "covariance of the coefficients, same convention"
+    ),
+    "coefficient_sample": _optional(
+        "sample temperature term", "J/m^3", "samples of the coefficients, same convention"
+    ),
+    "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
+    "stiffness": _optional("temperature voigt voigt_b", "GPa", "elastic stiffness", False),
+    "electrostriction": _optional(
+        "temperature voigt voigt_b", "m^4/C^2", "strain per product of P components", False
+    ),
+    "reference_cell": _optional(
+        "temperature axis", "angstrom", "lattice constant of the unit cell at P = 0", False
+    ),
+    "spontaneous_polarization": Variable("temperature axis", "C/m^2", "spontaneous polarization"),
+    "spontaneous_polarization_stderr": _optional(
+        "temperature axis", "C/m^2", "standard error of the spontaneous polarization", False
+    ),
+    "susceptibility": _optional("temperature", "1", "dielectric susceptibility along P", False),
+    "coercive_field": _optional("temperature", "V/m", "intrinsic coercive field", False),
+    "coercive_field_stderr": _optional(
+        "temperature", "V/m", "standard error of the coercive field", False
+    ),
+    "transition_temperature": _optional("transition?", "K", "transition temperature", False),
+    "transition_temperature_stderr": _optional(
+        "transition?", "K", "standard error of the transition temperature", False
+    ),
+    "fit_residual": _optional("temperature", "J/m^3", "root mean square residual of the fit"),
+    "r_squared": _optional("temperature", "1", "coefficient of determination"),
+}
+
+_GLE = {
+    "kernel": Variable("temperature axis lag", "1/ps^2", "memory kernel"),
+    "kernel_stderr": _optional("temperature axis lag", "1/ps^2", "standard error of the kernel"),
+    "mass": Variable("temperature axis", "eV*ps^2*m^4/C^2", "mass of the polarization"),
+    "friction": Variable("temperature axis", "1/ps", "integral of the kernel"),
+    "friction_stderr": _optional("temperature axis", "1/ps", "standard error of the friction"),
+    "rate_real": Variable("temperature axis mode", "1/ps", "decay rate of the mode"),
+    "rate_imag": Variable("temperature axis mode", "1/ps", "angular frequency of the mode"),
+    "amplitude_real": Variable("temperature axis mode", "1/ps^2", "amplitude, real part"),
+    "amplitude_imag": Variable("temperature axis mode", "1/ps^2", "amplitude, imaginary part"),
+    "fdt_residual": _optional(
+        "temperature axis lag", "1", "force correlation over kernel, minus one", False
+    ),
+    "velocity_autocorrelation": _optional(
+        "temperature axis lag", "1", "velocity autocorrelation, normalised"
+    ),
+    "velocity_autocorrelation_model": _optional(
+        "temperature axis lag", "1", "the same from the embedded equation"
+    ),
+    "passivity_margin": _optional("temperature axis", "1/ps", "least real part of K(iw)"),
+    "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
+}
+
+_LOOP = "loop time"
+_HYSTERESIS = {
+    "electric_field": Variable(_LOOP, "V/m", "electric field"),
+    "polarization": Variable(f"{_LOOP} axis", "C/m^2", "polarization", limit=5.0),
+    "strain": _optional(f"{_LOOP} voigt", "1", "strain, engineering shear", False),
+    "temperature": Variable("loop", "K", "temperature"),
+    "frequency": Variable("loop", "Hz", "frequency of the field"),
+    "coercive_field": Variable("loop", "V/m", "coercive field", finite=False),
+    "coercive_field_stderr": _optional("loop", "V/m", "its standard error", False),
+    "remanent_polarization": Variable("loop", "C/m^2", "remanent polarization", finite=False),
+    "remanent_polarization_stderr": _optional("loop", "C/m^2", "its standard error", False),
+    "saturation_polarization": Variable("loop", "C/m^2", "saturation polarization", finite=False),
+    "saturation_polarization_stderr": _optional("loop", "C/m^2", "its standard error", False),
+    "loop_area": Variable("loop", "J/m^3", "energy lost per cycle", finite=False),
+    "loop_area_stderr": _optional("loop", "J/m^3", "its standard error", False),
+    "switched": Variable("loop", "1", "whether the loop switched"),
+    "polarization_field": _optional(
+        "loop snapshot x y z axis", "C/m^2", "polarization in the simulated volume"
+    ),
+}
+
+STAGES: dict[str, Stage] = {
+    "md": Stage(_MD, ("temperature", "time"), (*_BRANCH, "timestep")),
+    "metad": Stage(_METAD, ("temperature", "time"), _BRANCH),
+    "landau": Stage(_LANDAU, ("temperature", "term"), ("formula_units",)),
+    "gle": Stage(_GLE, ("temperature", "lag")),
+    "hysteresis": Stage(_HYSTERESIS, ()),
+}

@@ -248,10 +248,10 @@ def _check_coordinates(ds: xr.Dataset, stage: str) -> None:
         if (variable := COORDINATES.get(str(name))) is not None and name in ds.dims:
             _check_variable(ds[name], variable, stage)
             _check_ascending(ds[name], stage)
-    for name, labels in LABELS.items():
-        if name in ds.coords and (got := [str(v) for v in ds[name].values]) != list(labels):
+    for label, labels in LABELS.items():
+        if label in ds.coords and (got := [str(v) for v in ds[label].values]) != list(labels):
             raise SchemaError(
-                f"{name} of the {stage} Dataset is {got}, expected {list(labels)}. Reorder it."
+                f"{label} of the {stage} Dataset is {got}, expected {list(labels)}. Reorder it."
             )
 
 

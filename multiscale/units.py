@@ -145,8 +145,8 @@ def _convert(number: float, source: str, target: str, what: str) -> float:
     wanted = parse_unit(target)
     if given.dimensionality != wanted.dimensionality:
         raise UnitError(
-            f"{what} has dimension {given.dimensionality}, expected that of {target!r} "
-            f"({wanted.dimensionality}). Give it in {target} or a multiple."
+            f"{what} has dimension {given.dimensionality}, expected that of {target!r}. "
+            f"Give it in {target} or a multiple."
         )
     return float(registry().Quantity(number, given).to(wanted).magnitude)
 

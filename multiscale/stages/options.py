@@ -16,20 +16,21 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 from multiscale.units import parse_quantity
 
 
-def _quantity(unit: str) -> BeforeValidator:
+def quantity(unit: str) -> BeforeValidator:
+    """Return the validator of a pydantic field that holds a number of `unit`."""
     return BeforeValidator(partial(parse_quantity, unit=unit))
 
 
 # Each accepts a number in the unit of its name, or a text with any unit of that dimension.
-Kelvin = Annotated[float, _quantity("K")]
-Picoseconds = Annotated[float, _quantity("ps")]
-PerPicosecond = Annotated[float, _quantity("1/ps")]
-Hertz = Annotated[float, _quantity("Hz")]
-Angstrom = Annotated[float, _quantity("angstrom")]
-ElectronVolt = Annotated[float, _quantity("eV")]
-GigaPascal = Annotated[float, _quantity("GPa")]
-VoltPerMetre = Annotated[float, _quantity("V/m")]
-CoulombPerM2 = Annotated[float, _quantity("C/m^2")]
+Kelvin = Annotated[float, quantity("K")]
+Picoseconds = Annotated[float, quantity("ps")]
+PerPicosecond = Annotated[float, quantity("1/ps")]
+Hertz = Annotated[float, quantity("Hz")]
+Angstrom = Annotated[float, quantity("angstrom")]
+ElectronVolt = Annotated[float, quantity("eV")]
+GigaPascal = Annotated[float, quantity("GPa")]
+VoltPerMetre = Annotated[float, quantity("V/m")]
+CoulombPerM2 = Annotated[float, quantity("C/m^2")]
 
 
 class Table(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):

@@ -1,0 +1,177 @@
+"""Landau-Devonshire polynomials of a cubic (m-3m) ferroelectric, on plain arrays in SI units.
+
+G(P) = a1 sum Pi^2 + a11 sum Pi^4 + a12 sum_{i<j} Pi^2 Pj^2 + a111 sum Pi^6 + ... : no factor 1/2
+on a1 (the convention of Haun et al., J. Appl. Phys. 62, 3331 (1987)); P in C/m^2, G in J/m^3.
+Each term is one symmetric sum of monomials in (Px^2, Py^2, Pz^2), named by the indices of its
+first monomial; energy, derivatives and the fit's regression matrix all come from that one table.
+"""
+
+from functools import cache
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+EXPONENTS = {
+    "a1": (1, 0, 0),
+    "a11": (2, 0, 0),
+    "a12": (1, 1, 0),
+    "a111": (3, 0, 0),
+    "a112": (2, 1, 0),
+    "a123": (1, 1, 1),
+    "a1111": (4, 0, 0),
+    "a1112": (3, 1, 0),
+    "a1122": (2, 2, 0),
+    "a1123": (2, 1, 1),
+}
+"""Powers of (Px^2, Py^2, Pz^2) in the first monomial of each term; the others are permutations."""
+
+TERMS = ("a1", "a11", "a12", "a111", "a112", "a123")
+"""Terms of the sixth-order polynomial, the order of every coefficient array."""
+
+
+def terms(order: int = 6) -> tuple[str, ...]:
+    """Return the names of the terms of an m-3m polynomial up to order 2, 4, 6 or 8.
+
+    Raises
+    ------
+    ValueError
+        For any other order.
+    """
+    if order not in (2, 4, 6, 8):
+        raise ValueError(f"order is {order!r}, expected 2, 4, 6 or 8. Choose one of these.")
+    return tuple(name for name, powers in EXPONENTS.items() if 2 * sum(powers) <= order)
+
+
+def order_of(a: ArrayLike) -> int:
+    """Return the polynomial order that a coefficient array (..., n_terms) belongs to.
+
+    Raises
+    ------
+    ValueError
+        If the number of coefficients is not 1, 3, 6 or 10.
+    """
+    n_terms = np.shape(a)[-1] if np.ndim(a) else 0
+    for order in (2, 4, 6, 8):
+        if n_terms == len(terms(order)):
+            return order
+    raise ValueError(
+        f"the coefficient array has {n_terms} terms, expected 1, 3, 6 or 10 (orders 2, 4, 6, 8). "
+        f"List them in the order {', '.join(EXPONENTS)}."
+    )
+
+
+def coefficient_units(order: int = 6) -> tuple[str, ...]:
+    """Return the SI unit of each coefficient, in the order of terms(order)."""
+    return tuple(f"J*m^{n * 4 - 3}/C^{n * 2}" for n in (sum(EXPONENTS[t]) for t in terms(order)))
+
+
+@cache
+def _monomials(order: int) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+    return tuple(tuple(sorted(set(permutations(EXPONENTS[name])))) for name in terms(order))
+
+
+def _powers(P: Array, order: int) -> tuple[Array, Array, Array]:
+    """Return p**(2n) and its first and second derivatives; each (..., 3, order//2 + 1)."""
+    p, n = P[..., None], np.arange(order // 2 + 1)
+    value = p ** (2 * n)
+    slope = 2 * n * p ** np.maximum(2 * n - 1, 0)
+    bend = 2 * n * (2 * n - 1) * p ** np.maximum(2 * n - 2, 0)
+    return value, slope, bend
+
+
+def _sum(factors: tuple[Array, Array, Array], order: int) -> Array:
+    """Return, per term, the sum over its monomials of the product of one factor per axis."""
+    x, y, z = factors
+    columns = [
+        sum(x[..., i] * y[..., j] * z[..., k] for i, j, k in monomials)
+        for monomials in _monomials(order)
+    ]
+    return np.stack([np.asarray(column) for column in columns], axis=-1)
+
+
+def invariants(P: ArrayLike, order: int = 6) -> Array:
+    """Return the cubic (m-3m) invariants of P, the regression matrix of the energy.
+
+    Parameters
+    ----------
+    P : array, shape (..., 3)
+        Polarization along the pseudocubic axes, in C/m^2.
+    order : int
+        Highest power of P: 2, 4, 6 or 8.
+
+    Returns
+    -------
+    array, shape (..., n_terms)
+        One column per entry of terms(order), in powers of C/m^2.
+    """
+    v, _, _ = _powers(np.asarray(P, dtype=np.float64), order)
+    return _sum((v[..., 0, :], v[..., 1, :], v[..., 2, :]), order)
+
+
+def invariant_gradients(P: ArrayLike, order: int = 6) -> Array:
+    """Return the exact derivative of each invariant: P (..., 3) in C/m^2 -> (..., 3, n_terms)."""
+    v, s, _ = _powers(np.asarray(P, dtype=np.float64), order)
+    rows = [[s if axis == i else v for axis in range(3)] for i in range(3)]
+    return np.stack(
+        [_sum((r[0][..., 0, :], r[1][..., 1, :], r[2][..., 2, :]), order) for r in rows], axis=-2
+    )
+
+
+def invariant_curvatures(P: ArrayLike, order: int = 6) -> Array:
+    """Return the exact second derivatives: P (..., 3) in C/m^2 -> (..., 3, 3, n_terms)."""
+    P = np.asarray(P, dtype=np.float64)
+    derivatives = _powers(P, order)
+    out = np.empty((*P.shape, 3, len(terms(order))))
+    for i in range(3):
+        for j in range(i, 3):
+            f = [derivatives[(axis == i) + (axis == j)][..., axis, :] for axis in range(3)]
+            out[..., i, j, :] = out[..., j, i, :] = _sum((f[0], f[1], f[2]), order)
+    return out
+
+
+def _dot(basis: Array, a: Array) -> Array:
+    """Return sum_t basis_t a_t; an unknown (NaN) coefficient matters only where its basis does."""
+    if np.isnan(a).any():
+        return np.asarray(np.where(basis == 0, 0, basis * a).sum(axis=-1))
+    return np.asarray(basis @ a) if a.ndim == 1 else np.asarray((basis * a).sum(axis=-1))
+
+
+def free_energy(P: ArrayLike, a: ArrayLike) -> Array:
+    """Return the Landau free-energy density G(P) = a . invariants(P), with G(0) = 0.
+
+    Parameters
+    ----------
+    P : array, shape (..., 3)
+        Polarization, C/m^2.
+    a : array, shape (n_terms,) or (..., n_terms) that broadcasts against P's leading dimensions
+        Coefficients in SI units; the number of terms fixes the order. NaN stands for a term that
+        the data could not determine: the result is NaN only where that invariant is not zero.
+
+    Returns
+    -------
+    array, shape (...)
+        J/m^3.
+    """
+    a = np.asarray(a, dtype=np.float64)
+    return _dot(invariants(P, order_of(a)), a)
+
+
+def field(P: ArrayLike, a: ArrayLike) -> Array:
+    """Return the field that holds P in equilibrium, dG/dP, exactly.
+
+    P (..., 3) in C/m^2 and a as in free_energy -> (..., 3) in V/m.
+    """
+    a = np.asarray(a, dtype=np.float64)
+    return _dot(invariant_gradients(P, order_of(a)), a[..., None, :] if a.ndim > 1 else a)
+
+
+def curvature(P: ArrayLike, a: ArrayLike) -> Array:
+    """Return the second derivatives of G, the inverse dielectric stiffness, exactly.
+
+    P (..., 3) in C/m^2 and a as in free_energy -> (..., 3, 3) in V*m/C.
+    """
+    a = np.asarray(a, dtype=np.float64)
+    return _dot(invariant_curvatures(P, order_of(a)), a[..., None, None, :] if a.ndim > 1 else a)

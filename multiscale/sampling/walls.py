@@ -1,0 +1,60 @@
+"""Flat-bottom harmonic walls: they confine collective variables without touching the inside."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Wall:
+    """V = k/2 (r - limit)^2 for r > limit and zero inside.
+
+    Attributes
+    ----------
+    limit : float
+        In the unit of the collective variables.
+    stiffness : float
+        k, in eV per that unit squared.
+    on : "components" or "modulus"
+        Whether r is each |s_k| in turn, or the modulus |s|.
+
+    Raises
+    ------
+    ValueError
+        If limit or stiffness is not positive.
+    """
+
+    limit: float
+    stiffness: float
+    on: Literal["components", "modulus"] = "components"
+
+    def __post_init__(self) -> None:
+        """Refuse a wall that is none."""
+        for name in ("limit", "stiffness"):
+            if not getattr(self, name) > 0:
+                raise ValueError(
+                    f"{name} of the wall is {getattr(self, name)!r}, expected a positive number. "
+                    "Give one, or leave the wall out."
+                )
+
+    def __call__(self, values: Array, step: int = 0) -> tuple[Array, Array]:  # noqa: ARG002
+        """Return energies (n,) in eV and forces (n, d) for values (n, d) at any step."""
+        if self.on == "components":
+            excess = np.abs(values) - self.limit
+            np.maximum(excess, 0.0, out=excess)
+            energy = 0.5 * self.stiffness * (excess * excess).sum(axis=1)
+            return energy, -self.stiffness * np.copysign(excess, values)
+        modulus = np.sqrt((values * values).sum(axis=1))
+        excess = np.maximum(modulus - self.limit, 0.0)
+        direction = values / np.maximum(modulus, self.limit)[:, None]
+        return 0.5 * self.stiffness * excess**2, -self.stiffness * excess[:, None] * direction
+
+    def inside(self, values: Array) -> NDArray[np.bool_]:
+        """Return whether values (..., d) lie where the wall is zero, shape (...)."""
+        if self.on == "components":
+            return np.asarray((np.abs(values) <= self.limit).all(axis=-1))
+        return np.asarray(np.linalg.norm(values, axis=-1) <= self.limit)

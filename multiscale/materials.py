@@ -140,7 +140,7 @@ class Landau(Table, frozen=True):
         # G as a polynomial of P^2, whose coefficients are a1, a11, a111, ...
         series = [0.0] + [a[t] for n in range(1, 5) if (t := "a" + "1" * n) in a]
         energy = np.polynomial.Polynomial(series)
-        roots = energy.deriv().roots()
+        roots = np.asarray(energy.deriv().roots(), dtype=np.complex128)
         squares = [float(r.real) for r in roots if abs(r.imag) < 1e-9 and r.real > 0]
         minima = [x for x in squares if float(energy.deriv(2)(x)) > 0]
         if not minima:

@@ -20,6 +20,7 @@ from multiscale import units
 from multiscale.atoms import integrator
 from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.generators import draw_normal
+from multiscale.atoms.integrator import Setup
 from multiscale.atoms.system import Response, System
 
 Array = NDArray[np.float64]
@@ -107,7 +108,7 @@ class _Force(NamedTuple):
                 )
             dipole = torch.full((system.n_systems, 3), torch.nan, dtype=torch.float64)
         answer = (response.forces, response.stress, response.energy, dipole, bias_energy)
-        return tuple(a.detach().to("cpu", torch.float64).contiguous() for a in answer)
+        return tuple(_plain(tensor) for tensor in answer)
 
     def _evaluate_biased(
         self, system: System, step: int, field: Tensor | None, bias: CellBias
@@ -136,20 +137,6 @@ class _Force(NamedTuple):
         return response._replace(energy=enthalpy, stress=stress), bias_energy
 
 
-class _Constants(NamedTuple):
-    """Arrays of a run that do not change."""
-
-    starts: NDArray[np.int64]
-    mass: Array
-    kT: Array
-    inertia: Array
-    active: Array
-    pressure: float
-    deviator: Array
-    ref_inverse: Array
-    modular: Array
-
-
 def initial_state(
     potential: Potential,
     system: System,
@@ -165,22 +152,22 @@ def initial_state(
 
     Arguments as for dynamics(). Without a thermostat the centre of mass is brought to rest.
     """
-    constants = _constants(system, ensemble, timestep, kT, generators)
-    noise = _draw(system, ensemble, constants.starts, generators)
-    atoms, cells = _split_noise(noise, constants.starts, ensemble.moving)
+    setup = _setup(system, ensemble, timestep, kT, generators)
+    noise = _draw(system, ensemble, setup.starts, generators)
+    atoms, cells = _split_noise(noise, setup.starts, ensemble.moving)
     index = system.system_index.numpy()
-    momenta = torch.from_numpy(np.sqrt(constants.mass * constants.kT[index])[:, None] * atoms)
+    momenta = torch.from_numpy(np.sqrt(setup.mass * setup.kT[index])[:, None] * atoms)
     if ensemble.friction is None:
         masses = system.masses * units.AMU
         drift = system.sum_by_system(momenta) / system.sum_by_system(masses)[:, None]
         momenta = momenta - masses[:, None] * drift[system.system_index]
-    thermal = np.sqrt(constants.inertia * constants.kT)[:, None, None]
+    thermal = np.sqrt(setup.inertia * setup.kT)[:, None, None]
     answer = _Force(potential, electric_field, bias, timestep).evaluate(system, 0)
     cell_momentum = torch.from_numpy(thermal * cells * ensemble.active)
     return State(0, system.positions, momenta, system.cell, cell_momentum, *answer)
 
 
-def dynamics(
+def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
     potential: Potential,
     system: System,
     ensemble: Ensemble,
@@ -222,7 +209,7 @@ def dynamics(
     FloatingPointError
         If the energy stops being finite.
     """
-    constants = _constants(system, ensemble, timestep, kT, generators)
+    setup = _setup(system, ensemble, timestep, kT, generators)
     force = _Force(potential, electric_field, bias, timestep)
     if state is None:
         state = initial_state(
@@ -231,57 +218,57 @@ def dynamics(
         )  # fmt: skip
     still = np.zeros((system.n_atoms, 3)) if ensemble.friction is None else None
     while True:
-        noise = (
-            still if still is not None else _draw(system, ensemble, constants.starts, generators)
-        )
-        state = _advance(state, noise, system, ensemble, constants, force)
+        noise = still if still is not None else _draw(system, ensemble, setup.starts, generators)
+        state = _advance(state, noise, system, setup, force)
         yield state
 
 
-def _advance(
-    s: State, noise: Array, system: System, ensemble: Ensemble, constants: _Constants, force: _Force
-) -> State:
+def _plain(tensor: Tensor) -> Tensor:
+    """Return a float64 tensor on the CPU that numpy can view; most are one already."""
+    if tensor.dtype is torch.float64 and tensor.is_cpu and not tensor.requires_grad:
+        return tensor.contiguous()
+    return tensor.detach().to("cpu", torch.float64).contiguous()
+
+
+def _advance(s: State, noise: Array, system: System, setup: Setup, force: _Force) -> State:
     """Return the state after one step."""
-    c, dt, moving = constants, force.timestep, ensemble.moving
-    keep = 1.0 if ensemble.friction is None else float(np.exp(-ensemble.friction * dt))
-    keep_cell = float(np.exp(-ensemble.barostat_friction * dt))
-    stress = s.stress.numpy()
     positions, momenta, cell, cell_momentum = integrator.drift(
-        s.positions.numpy(), s.momenta.numpy(), s.cell.numpy(), s.cell_momentum.numpy(),
-        s.forces.numpy(), stress, noise, c.starts, c.mass, c.kT, c.inertia, c.active, c.pressure,
-        c.deviator, c.ref_inverse, c.modular, dt, keep, keep_cell, moving,
-    )  # fmt: skip
-    r, h = torch.from_numpy(positions), torch.from_numpy(cell)
-    forces, stress_tensor, energy, dipole, bias_energy = force.evaluate(
-        system.replace(positions=r, cell=h), s.step + 1
+        s.positions.numpy(),
+        s.momenta.numpy(),
+        s.cell.numpy(),
+        s.cell_momentum.numpy(),
+        s.forces.numpy(),
+        s.stress.numpy(),
+        noise,
+        setup,
     )
-    if not np.isfinite(energy.numpy()).all():
+    moved = system.replace(positions=torch.from_numpy(positions), cell=torch.from_numpy(cell))
+    answer = force.evaluate(moved, s.step + 1)
+    forces, stress, energy = (tensor.numpy() for tensor in answer[:3])
+    if not np.isfinite(energy).all():
         raise FloatingPointError(
             f"energy is {energy.tolist()} eV at step {s.step + 1}, expected finite. "
             "Take a shorter time step, or a start closer to equilibrium."
         )
-    integrator.kick(
-        cell, momenta, cell_momentum, forces.numpy(), stress_tensor.numpy(), c.starts, c.kT,
-        c.active, c.pressure, c.deviator, c.ref_inverse, c.modular, dt, moving,
-    )  # fmt: skip
-    p, P = torch.from_numpy(momenta), torch.from_numpy(cell_momentum)
-    return State(s.step + 1, r, p, h, P, forces, stress_tensor, energy, dipole, bias_energy)
+    integrator.kick(momenta, cell, cell_momentum, forces, stress, setup)
+    mechanics = (moved.positions, torch.from_numpy(momenta), moved.cell)
+    return State(s.step + 1, *mechanics, torch.from_numpy(cell_momentum), *answer)
 
 
-def _constants(
+def _setup(
     system: System,
     ensemble: Ensemble,
     timestep: float,
     kT: Tensor,
     generators: Sequence[np.random.Generator],
-) -> _Constants:
+) -> Setup:
     """Return what does not change along a run, after checking it."""
     if not timestep > 0:
         raise ValueError(f"timestep is {timestep}, expected > 0 ps. Use about 0.001.")
     if tuple(kT.shape) != (system.n_systems,) or not bool((kT > 0).all()):
         raise ValueError(
-            f"kT is {kT.tolist()}, expected {system.n_systems} positive values in eV, one a system. "
-            "Multiply temperatures by units.KB."
+            f"kT is {kT.tolist()}, expected {system.n_systems} positive values in eV, one a "
+            "system. Multiply temperatures by units.KB."
         )
     if len(generators) != system.n_systems:
         raise ValueError(
@@ -292,7 +279,7 @@ def _constants(
     counts = system.counts.numpy()
     reference = system.cell.numpy() if ensemble.reference_cell is None else ensemble.reference_cell
     inverse = np.linalg.inv(np.broadcast_to(reference, (system.n_systems, 3, 3)))
-    return _Constants(
+    return Setup(
         starts=system.starts.numpy(),
         mass=system.masses.to(torch.float64).numpy() * units.AMU,
         kT=thermal,
@@ -300,8 +287,12 @@ def _constants(
         active=ensemble.active.astype(np.float64),
         pressure=ensemble.pressure,
         deviator=np.ascontiguousarray(ensemble.deviator),
-        ref_inverse=np.ascontiguousarray(inverse),
+        inverse=np.ascontiguousarray(inverse),
         modular=ensemble.modular,
+        dt=timestep,
+        keep=1.0 if ensemble.friction is None else float(np.exp(-ensemble.friction * timestep)),
+        keep_cell=float(np.exp(-ensemble.barostat_friction * timestep)),
+        moving=ensemble.moving,
     )
 
 
@@ -337,17 +328,20 @@ def kinetic_energy(state: State, system: System) -> Tensor:
 
 def degrees_of_freedom(ensemble: Ensemble, system: System) -> Tensor:
     """Return the number of thermal momenta of each system, shape (n_systems,)."""
-    return 3 * system.counts - (3 if ensemble.friction is None else 0)
+    fixed = 3 if ensemble.friction is None else 0
+    return torch.sub(3 * system.counts, fixed)
 
 
 def kinetic_temperature(state: State, system: System, ensemble: Ensemble) -> Tensor:
     """Return the kinetic temperature of each system in K, shape (n_systems,)."""
-    return 2 * kinetic_energy(state, system) / (degrees_of_freedom(ensemble, system) * units.KB)
+    freedom = degrees_of_freedom(ensemble, system)
+    return torch.div(2 * kinetic_energy(state, system), freedom * units.KB)
 
 
 def total_stress(state: State, system: System) -> Tensor:
     """Return potential plus kinetic stress in eV/angstrom^3, symmetric, shape (n_systems, 3, 3)."""
-    v = state.momenta / (system.masses * units.AMU)[:, None]
+    v: Tensor = state.momenta / (system.masses * units.AMU)[:, None]
     kinetic = system.sum_by_system(v[:, :, None] * state.momenta[:, None, :])
     volume = torch.linalg.det(state.cell).abs()[:, None, None]
-    return (state.stress + state.stress.transpose(1, 2)) / 2 - kinetic / volume
+    symmetric: Tensor = (state.stress + state.stress.transpose(1, 2)) / 2 - kinetic / volume
+    return symmetric

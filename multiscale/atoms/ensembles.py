@@ -68,8 +68,8 @@ class Ensemble:
             raise ValueError(f"friction is {self.friction}, expected > 0 1/ps. Use nve() for none.")
         if self.moving and not (self.barostat_time > 0 and self.barostat_friction > 0):
             raise ValueError(
-                f"barostat_time is {self.barostat_time} and barostat_friction {self.barostat_friction}, "
-                "expected both > 0. Give times in ps and frictions in 1/ps."
+                f"barostat_time is {self.barostat_time} ps and barostat_friction "
+                f"{self.barostat_friction} 1/ps, expected both > 0. Give positive numbers."
             )
         if self.moving and self.friction is None:
             raise ValueError(
@@ -78,8 +78,8 @@ class Ensemble:
         pattern = self.active.astype(np.int64)
         if np.triu(pattern, 1).any() or ((pattern @ pattern > 0) & ~self.active).any():
             raise ValueError(
-                f"active is {self.active.tolist()}, expected a lower triangle closed under products. "
-                "Use npt_orthorhombic(), npt_flexible() or epitaxial()."
+                f"active is {self.active.tolist()}, expected a lower triangle closed under "
+                "products. Use npt_orthorhombic(), npt_flexible() or epitaxial()."
             )
         if not np.array_equal(self.stress, self.stress.T):
             raise ValueError(
@@ -104,7 +104,8 @@ class Ensemble:
     @property
     def deviator(self) -> Array:
         """Return the target stress without its pressure, in eV/angstrom^3."""
-        return self.stress + self.pressure * np.eye(3)
+        deviator: Array = self.stress + self.pressure * np.eye(3)
+        return deviator
 
     @property
     def modular(self) -> Array:
@@ -192,7 +193,7 @@ def epitaxial(
     barostat_friction: float = 10.0,
     reference_cell: Array | None = None,
 ) -> Ensemble:
-    """Return the ensemble of a film: x and y fixed, the length along z free; shear frees its tilt."""
+    """Return the ensemble of a film: x and y fixed, z free; shear lets it tilt too."""
     active = _no_cell()
     active[2] = (shear, shear, True)
     return Ensemble(

@@ -44,7 +44,8 @@ def pack_generator(generator: np.random.Generator) -> NDArray[np.uint64]:
     state = generator.bit_generator.state
     if state["bit_generator"] != "PCG64":
         raise ValueError(
-            f"generator is {state['bit_generator']}, expected PCG64. Make it with walker_generator()."
+            f"generator is {state['bit_generator']}, expected PCG64. "
+            "Make it with walker_generator()."
         )
     value, increment = state["state"]["state"], state["state"]["inc"]
     words = [value >> 64, value & _WORD, increment >> 64, increment & _WORD]

@@ -61,7 +61,7 @@ def analyse_loop(
     samples_per_cycle: int,
     *,
     discard: int = 1,
-    window: float = 0.02,
+    window: float = 0.05,
     closed_below: float = 0.1,
 ) -> LoopResult:
     """Reduce a driven record to the numbers of its hysteresis loop.
@@ -94,7 +94,7 @@ def analyse_loop(
 
 
 def measure_loops(
-    E: ArrayLike, P: ArrayLike, samples_per_cycle: int, *, discard: int = 1, window: float = 0.02
+    E: ArrayLike, P: ArrayLike, samples_per_cycle: int, *, discard: int = 1, window: float = 0.05
 ) -> Loops:
     """Return the numbers of every loop of every replica; arguments as in `analyse_loop`."""
     E, P = np.asarray(E, float), np.atleast_2d(np.asarray(P, float))
@@ -162,19 +162,21 @@ def mean_and_error(values: Array) -> tuple[float, float]:
 
 
 def crossing_field(E: Array, P: Array) -> float:
-    """Return the field at which P changes sign along a branch, or NaN if it ends as it began.
+    """Return the field that splits a branch into its parts with P below and above zero.
+
+    It is E[0] plus the part of the field axis spent on the side on which the branch starts: for
+    one crossing its field, for more their alternating sum E1 - E2 + E3 ...
 
     Parameters
     ----------
     E, P : array, shape (n,)
-        Field, monotonic along the branch, and polarization.
+        Field, monotonic along the branch, and polarization. A rising branch should start at
+        P < 0 and a falling one at P > 0; noise at the ends may break this.
     """
-    positive = P >= 0
-    (at,) = np.nonzero(positive[1:] != positive[:-1])
-    if at.size % 2 == 0:
-        return float("nan")
-    fields = E[at] + (E[at + 1] - E[at]) * P[at] / (P[at] - P[at + 1])
-    return float(fields[::2].sum() - fields[1::2].sum())
+    before = np.sign(E[0] - E[-1])
+    p0, p1 = before * P[:-1], before * P[1:]
+    inside = np.clip(np.maximum(p0, p1) / np.maximum(np.abs(p1 - p0), 1e-300), 0.0, 1.0)
+    return float(E[0] + np.sum(np.diff(E) * inside))
 
 
 def enclosed_area(E: Array, P: Array) -> float:
@@ -220,8 +222,8 @@ def _measure(E: Array, P: Array, top: int, window: float) -> tuple[float, ...]:
 
 def _fit_at(E: Array, P: Array, field: float, width: float) -> float:
     """Return P at a field from a straight line through the samples within width of it."""
-    near = np.abs(E - field) <= width
-    if near.sum() < 3:
+    (near,) = np.nonzero(np.abs(E - field) <= width)
+    if near.size < 3:
         near = np.argsort(np.abs(E - field), kind="stable")[:2]
     x, y = E[near] - field, P[near]
     spread = float(((x - x.mean()) ** 2).sum())

@@ -4,8 +4,6 @@ Same polynomial, same terms and order of terms as `multiscale.landau` (a test ho
 together), up to eighth order: a1 a11 a12 a111 a112 a123 a1111 a1112 a1122 a1123, SI units.
 """
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -186,4 +184,4 @@ def axial_coefficients(a: Array, direction: Array) -> Array:
     rows = np.zeros((4, N_TERMS))
     for i, terms in enumerate(orders):
         rows[i, terms] = a[terms]
-    return cast(Array, energy_density(np.repeat(d, 4, axis=0), rows)[:, 0])
+    return energy_density(np.repeat(d, 4, axis=0), rows)[:, 0]

@@ -243,7 +243,11 @@ def declared(tree: ast.AST) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(value, ast.Tuple) and isinstance(value.elts[-1], ast.Dict):
+                if (
+                    isinstance(value, ast.Tuple)
+                    and value.elts
+                    and isinstance(value.elts[-1], ast.Dict)
+                ):
                     for unit in unit_strings(value.elts[-1]):
                         yield text(key), unit
 

@@ -139,12 +139,14 @@ _METAD = {
 }
 
 _LANDAU = {
-    "coefficient": Variable("temperature term", "J/m^3", "Landau coefficient, per (C/m^2)^degree"),
+    "coefficient": Variable(
+        "temperature term", "J/m^3", "Landau coefficient, per (C/m^2)^degree", finite=False
+    ),
     "coefficient_covariance": Variable(
-        "temperature term term_b", "J^2/m^6", "covariance of the coefficients, same convention"
+        "temperature term term_b", "J^2/m^6", "covariance of the coefficients", finite=False
     ),
     "coefficient_sample": _optional(
-        "sample temperature term", "J/m^3", "samples of the coefficients, same convention"
+        "sample temperature term", "J/m^3", "samples of the coefficients", False
     ),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
     "stiffness": _optional("temperature voigt voigt_b", "GPa", "elastic stiffness", False),

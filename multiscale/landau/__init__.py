@@ -7,6 +7,7 @@ minima        states of every phase, stability, boundedness
 coercive      susceptibility and intrinsic coercive field
 phases        phase sequence, transition temperatures, latent heat, spinodals
 strain        reference cell, electrostriction, stiffness from a biased run
+summary       predictions of a fit with errors from its samples
 clamping      clamped, stress-free and film coefficients
 """
 
@@ -30,6 +31,7 @@ from multiscale.landau.phases import (
 )
 from multiscale.landau.polynomials import (
     TERMS,
+    Array,
     coefficient_units,
     curvature,
     field,
@@ -38,20 +40,36 @@ from multiscale.landau.polynomials import (
     order_of,
     terms,
 )
-from multiscale.landau.regression import Fit, check_magnitudes, fit, identifiable, refit
-from multiscale.landau.strain import StrainCoupling, cubic_matrix, fit_strain_coupling
+from multiscale.landau.regression import Fit, check_magnitudes, draw, fit, identifiable, refit
+from multiscale.landau.strain import (
+    StrainCoupling,
+    cubic_matrix,
+    fit_strain_coupling,
+    reference_volume,
+)
+from multiscale.landau.summary import (
+    Estimate,
+    Summary,
+    TransitionSummary,
+    highest_transition,
+    summarise,
+)
 
 __all__ = [
     "TERMS",
+    "Array",
     "Boundedness",
     "Coercive",
     "CurieWeiss",
+    "Estimate",
     "Fit",
     "Law",
     "Minimum",
     "Spinodals",
     "StrainCoupling",
+    "Summary",
     "Transition",
+    "TransitionSummary",
     "boundedness",
     "check_magnitudes",
     "clamped",
@@ -61,22 +79,26 @@ __all__ = [
     "curie_weiss",
     "curie_weiss_law",
     "curvature",
+    "draw",
     "field",
     "film",
     "fit",
     "fit_strain_coupling",
     "free_energy",
     "ground_state",
+    "highest_transition",
     "identifiable",
     "interpolated",
     "invariants",
     "minima",
     "order_of",
     "phase_sequence",
+    "reference_volume",
     "refit",
     "spontaneous_polarization",
     "stiffness_from_compliance",
     "stress_free",
+    "summarise",
     "susceptibility",
     "terms",
     "uniaxial_spinodals",

@@ -34,7 +34,7 @@ def susceptibility(P: ArrayLike, a: ArrayLike) -> Array:
     known = np.isfinite(np.diag(H))
     out = np.full((3, 3), np.nan)
     out[np.ix_(known, known)] = np.linalg.inv(np.nan_to_num(H[np.ix_(known, known)]))
-    return out / EPSILON0
+    return np.asarray(out / EPSILON0)
 
 
 def coercive_field(a: ArrayLike, direction: ArrayLike = (0, 0, 1)) -> Coercive:

@@ -22,7 +22,7 @@ class CurieWeiss(NamedTuple):
     @property
     def curie_constant(self) -> float:
         """Return C of chi = C/(T - T0) above the transition, K."""
-        return 1 / (2 * EPSILON0 * self.slope)
+        return float(1 / (2 * EPSILON0 * self.slope))
 
 
 def curie_weiss(T: ArrayLike, a1: ArrayLike, stderr: ArrayLike | None = None) -> CurieWeiss:

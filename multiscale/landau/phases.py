@@ -23,12 +23,16 @@ class Transition(NamedTuple):
 
 
 def phase_sequence(
-    law: Law, temperatures: ArrayLike, *, max_polarization: float = np.inf
+    law: Law,
+    temperatures: ArrayLike,
+    *,
+    max_polarization: float = np.inf,
+    tolerance: float = 1e-9,
 ) -> tuple[Transition, ...]:
     """Return the equilibrium transitions met on heating through temperatures.
 
     The ground state is found at each temperature; between neighbours that differ, the interval
-    is halved until it is below 1e-9 K, so that two transitions within one step are both found
+    is halved until it is below tolerance, so that two transitions within one step are both found
     unless the phases at its ends agree.
 
     Parameters
@@ -39,6 +43,8 @@ def phase_sequence(
         Ascending, K; at least two.
     max_polarization : float
         States with larger |P| (C/m^2) are ignored.
+    tolerance : float
+        K.
 
     Raises
     ------
@@ -59,7 +65,7 @@ def phase_sequence(
     found: list[Transition] = []
     for i in range(grid.size - 1):
         ends = (float(grid[i]), states[i]), (float(grid[i + 1]), states[i + 1])
-        found += _between(law, state, *ends)
+        found += _between(law, state, *ends, tolerance)
     return tuple(found)
 
 
@@ -68,16 +74,18 @@ def _between(
     state: Callable[[float], Minimum],
     low: tuple[float, Minimum],
     high: tuple[float, Minimum],
+    tolerance: float,
 ) -> list[Transition]:
     """Return the transitions between two temperatures, by bisection on the ground state."""
     if low[1].phase == high[1].phase:
         return []
-    if high[0] - low[0] < 1e-9:
+    if high[0] - low[0] <= tolerance:
         T = 0.5 * (low[0] + high[0])
         return [Transition(T, low[1], high[1], _latent_heat(law, T, low[1], high[1]))]
     T = 0.5 * (low[0] + high[0])
     middle = (T, state(T))
-    return _between(law, state, low, middle) + _between(law, state, middle, high)
+    below = _between(law, state, low, middle, tolerance)
+    return below + _between(law, state, middle, high, tolerance)
 
 
 def _latent_heat(law: Law, T: float, low: Minimum, high: Minimum) -> float:

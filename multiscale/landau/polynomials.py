@@ -69,7 +69,7 @@ def coefficient_units(order: int = 6) -> tuple[str, ...]:
 
 
 @cache
-def _monomials(order: int) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+def _monomials(order: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
     return tuple(tuple(sorted(set(permutations(EXPONENTS[name])))) for name in terms(order))
 
 

@@ -102,6 +102,21 @@ def refit(
     return np.asarray(np.where(seen, (solution / scale[:, None])[1:].T, np.nan))
 
 
+def draw(fit: Fit, n: int, rng: np.random.Generator) -> Array:
+    """Return coefficient samples (n, n_terms) from least squares' own covariance.
+
+    For a surface without samples; they are as much too narrow as that covariance is.
+    """
+    seen = fit.identified
+    covariance = fit.covariance[np.ix_(seen, seen)]
+    scale = np.sqrt(np.diag(covariance))  # coefficients differ by decades
+    w, V = np.linalg.eigh(covariance / np.outer(scale, scale))
+    noise = rng.standard_normal((n, len(w))) * np.sqrt(np.maximum(w, 0))
+    out = np.full((n, seen.size), np.nan)
+    out[:, seen] = fit.coefficients[seen] + scale * (noise @ V.T)
+    return out
+
+
 def identifiable(P: ArrayLike, order: int = 6, weights: ArrayLike | None = None) -> Array:
     """Return which terms points P (n, 3) determine when fitted with a constant, (n_terms,) bool.
 

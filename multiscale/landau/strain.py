@@ -13,6 +13,7 @@ Voigt order xx yy zz yz xz xy, engineering shear; SI units.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -123,12 +124,33 @@ def fit_strain_coupling(
     samples = _bootstrap([_sums(c, w, m) for c in channels], g, kT / volume, n_samples, seed)
     n_blocks = m * P.shape[0]
     spread = np.sqrt(n_blocks / max(n_blocks - 1, 1))  # a bootstrap of few blocks is too narrow
+    reference, Q11, Q12, Q44, C11, C12, C44 = central.tolist()
     return StrainCoupling(
-        *(float(value) for value in central),
+        reference_strain=reference,
+        Q11=Q11,
+        Q12=Q12,
+        Q44=Q44,
+        C11=C11,
+        C12=C12,
+        C44=C44,
         samples=central + spread * (samples - central),
         blocks=n_blocks,
         block_inefficiencies=P.shape[1] / m / max(inefficiency for inefficiency, _ in g),
     )
+
+
+def reference_volume(cell: ArrayLike, strain: ArrayLike) -> float:
+    """Return the volume of the cell from which strains are counted.
+
+    cell (..., 3, 3), lattice vectors in rows; strain (..., 6), the symmetric part of F - 1 in the
+    same frames. The median over the frames is taken: an antisymmetric part of F, which strain does
+    not tell, changes the volume at second order.
+    """
+    xx, yy, zz, yz, xz, xy = np.moveaxis(np.asarray(strain, dtype=np.float64), -1, 0)
+    # Determinant of 1 + strain; off-diagonal components are half the engineering shear.
+    x, y, z = 1 + xx, 1 + yy, 1 + zz
+    stretch = x * y * z + (yz * xz * xy - x * yz**2 - y * xz**2 - z * xy**2) / 4
+    return float(np.median(np.abs(np.linalg.det(np.asarray(cell))) / stretch))
 
 
 def _channels(P: Array, strain: Array) -> list[_Channel]:
@@ -168,7 +190,7 @@ def _sums(channel: _Channel, w: Array, m: int) -> Array:
     k = z.shape[-1]
     edges = np.linspace(0, z.shape[1], m + 1).round().astype(int)
     out = np.zeros((m, z.shape[0], k + 1, k + 1))
-    for block, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for block, (start, stop) in enumerate(pairwise(edges)):
         part, weight = z[:, start:stop], w[:, start:stop]
         out[block, :, :k, :k] = np.einsum("wtci,wtcj,wt->wij", part, part, weight, optimize=True)
         out[block, :, k, k] = weight.sum(axis=1) * z.shape[2]

@@ -1,0 +1,300 @@
+"""Stage landau: a free-energy surface and its biased run -> a Landau model with errors.
+
+metad: free_energy(temperature, px, py, pz), the trajectory ->
+coefficient(temperature, term) with samples, strain coupling, and what the model predicts.
+
+G(P) is the supercell's free energy over its volume. It is an intensive density only for a large
+cell: in a small one P fluctuates as a whole, and the surface of a periodic cell of N units differs
+from the bulk's by terms of order kT/N per unit. Compare sizes before quoting a transition.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import constants
+
+from multiscale import landau, schema
+from multiscale.landau.polynomials import Array
+from multiscale.stages.landau_doubts import (
+    doubt_fit,
+    doubt_strain,
+    doubt_transition,
+    doubt_wells,
+)
+from multiscale.stages.options import (
+    Checkpoint,
+    ElectronVolt,
+    Progress,
+    StageOptions,
+    millikelvin,
+    silent,
+    stream,
+)
+from multiscale.units import J_PER_M3
+
+PARENTS = ("metad",)
+
+
+class Options(StageOptions, frozen=True):
+    """The [landau] table of a run file."""
+
+    order: Literal[2, 4, 6, 8] = Field(6, description="highest power of the polarization")
+    cutoff: ElectronVolt = Field(
+        0.06, gt=0, description="fit points up to this free energy per formula unit, eV"
+    )
+    weighting: Literal["stderr", "equal"] = Field(
+        "stderr", description="weight points by their standard error, or equally"
+    )
+    samples: int = Field(200, ge=20, le=10_000, description="bootstrap samples of strain coupling")
+
+
+class _Point(NamedTuple):
+    """All that is fitted at one temperature."""
+
+    fit: landau.Fit
+    samples: Array  # (n_samples, n_terms)
+    summary: landau.Summary
+    strain: landau.StrainCoupling | None
+    largest: float  # |P| of the outermost fitted point, C/m^2
+    resampled: bool  # samples come from the surface's own samples
+
+
+def split(options: Options) -> list[Options]:
+    """Return the independent tasks: the fit is one."""
+    return [options]
+
+
+def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return the only part."""
+    return parts[0]
+
+
+def run(
+    metad: xr.Dataset,
+    options: Options,
+    *,
+    progress: Progress = silent,
+    checkpoint: Checkpoint | None = None,  # noqa: ARG001 - seconds of work need none
+) -> xr.Dataset:
+    """Fit a Landau model at each temperature.
+
+    Parameters
+    ----------
+    metad : Dataset
+        Output of stage metad.
+    options : Options
+        How to fit.
+
+    Raises
+    ------
+    ValueError
+        If a surface has too few points below the cutoff, or values in other units.
+    """
+    metad = schema.require(metad, "metad")
+    points = []
+    for i, T in enumerate(metad["temperature"].values):
+        points.append(_fit_temperature(metad.sel(temperature=T), options))
+        progress((i + 1) / (metad.sizes["temperature"] + 1))
+    ds = _with_transition(_pack(metad, points, options.order), points)
+    for value, point in zip(ds["temperature"].values, points, strict=True):
+        T = float(value)
+        ds = doubt_fit(ds, point.fit, T, point.resampled)
+        ds = doubt_wells(ds, point.summary, T)
+        ds = doubt_strain(ds, point.strain, T)
+    progress(1.0)
+    return schema.finish("landau", ds)
+
+
+def _fit_temperature(metad: xr.Dataset, options: Options) -> _Point:
+    """Fit surface and strain coupling of one temperature."""
+    T, volume = float(metad["temperature"]), float(metad["volume"])
+    P, f, chosen = _points(metad, options, volume)
+    weights = _weights(metad, chosen) if options.weighting == "stderr" else None
+    fit = landau.fit(P, f, weights, options.order)
+    resampled = "free_energy_sample" in metad
+    if resampled:
+        surfaces = _flat(metad["free_energy_sample"])[:, chosen]
+        samples = landau.refit(P, surfaces, weights, options.order)
+    else:
+        samples = landau.draw(fit, options.samples, stream(options.seed, millikelvin(T)))
+    largest = float(np.linalg.norm(P, axis=1).max())
+    return _Point(
+        fit=fit,
+        samples=samples,
+        summary=landau.summarise(fit.coefficients, samples, max_polarization=1.2 * largest),
+        strain=_strain(metad, T, volume, options),
+        largest=largest,
+        resampled=resampled,
+    )
+
+
+def _flat(surface: xr.DataArray) -> Array:
+    """Return a surface, or samples of it, with the grid flattened to the last axis."""
+    grid = [d for d in ("px", "py", "pz") if d in surface.dims]
+    rest = [d for d in surface.dims if d not in grid]
+    values = surface.transpose(*rest, *grid).values
+    return np.asarray(values.reshape(*values.shape[: len(rest)], -1))
+
+
+def _points(
+    metad: xr.Dataset, options: Options, volume: float
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Return P (n, 3) and f (n,) of the grid points below the cutoff, and which they are."""
+    grid = [d for d in ("px", "py", "pz") if d in metad["free_energy"].dims]
+    mesh = np.meshgrid(*(metad[d].values for d in grid), indexing="ij")
+    P = np.zeros((mesh[0].size, 3))
+    for d, values in zip(grid, mesh, strict=True):
+        P[:, "xyz".index(d[1])] = values.ravel()
+    f = _flat(metad["free_energy"])
+    cells = float(metad.attrs["formula_units"])
+    limit = np.nanmin(f) + options.cutoff * J_PER_M3 * cells / volume
+    chosen = np.isfinite(f) & (np.nan_to_num(f, nan=np.inf) <= limit)
+    if "free_energy_sample" in metad:
+        chosen &= np.isfinite(_flat(metad["free_energy_sample"])).all(axis=0)
+    return P[chosen], f[chosen], chosen
+
+
+def _weights(metad: xr.Dataset, chosen: NDArray[np.bool_]) -> Array | None:
+    """Return 1/variance, no point counting more than one of median error; None if unknown."""
+    if "free_energy_stderr" not in metad:
+        return None
+    error = _flat(metad["free_energy_stderr"])[chosen]
+    typical = np.nanmedian(error)
+    if not np.isfinite(typical) or typical <= 0:
+        return None
+    error = np.where(np.isfinite(error), error, np.nanmax(error))
+    return np.asarray(1 / (error**2 + typical**2))
+
+
+def _strain(
+    metad: xr.Dataset, T: float, volume: float, options: Options
+) -> landau.StrainCoupling | None:
+    """Return the strain coupling of one temperature; None for a run at constant volume."""
+    strain = metad["strain"].transpose("walker", "time", "voigt").values
+    if np.ptp(strain[..., :3]) < 1e-9 or strain.shape[1] < 20:
+        return None
+    return landau.fit_strain_coupling(
+        metad["polarization"].transpose("walker", "time", "axis").values,
+        strain,
+        kT=constants.k * T,
+        volume=volume * 1e-30,
+        n_samples=options.samples,
+        seed=options.seed + millikelvin(T),
+    )
+
+
+def _pack(metad: xr.Dataset, points: list[_Point], order: int) -> xr.Dataset:
+    """Return the Dataset without transition and trust."""
+    names = list(landau.terms(order))
+    n = min(len(p.samples) for p in points)
+    s = [p.summary for p in points]
+    ds = xr.Dataset(
+        {
+            "coefficient": (
+                ("temperature", "term"),
+                np.array([p.fit.coefficients for p in points]),
+            ),
+            "coefficient_sample": (
+                ("sample", "temperature", "term"),
+                np.stack([p.samples[:n] for p in points], axis=1),
+            ),
+            "coefficient_covariance": (
+                ("temperature", "term", "term_b"),
+                np.array([np.atleast_2d(np.cov(p.samples.T)) for p in points]),
+            ),
+            "volume": ("temperature", metad["volume"].values),
+            "fit_residual": ("temperature", np.array([p.fit.residual for p in points])),
+            "r_squared": ("temperature", np.array([p.fit.r_squared for p in points])),
+        },
+        coords={
+            "temperature": metad["temperature"].values,
+            "term": names,
+            "term_b": names,
+            "phase": ("temperature", [x.phase for x in s]),
+        },
+        attrs={k: v for k, v in metad.attrs.items() if k in _KEPT},
+    )
+    for name, units in _PREDICTED.items():
+        dims = ("temperature", "axis") if name == "spontaneous_polarization" else ("temperature",)
+        both = [getattr(x, name) for x in s]
+        ds[name] = (dims, np.array([e.value for e in both]), {"units": units})
+        ds[f"{name}_stderr"] = (dims, np.array([e.stderr for e in both]), {"units": units})
+    return ds.assign(_strain_variables(metad, points))
+
+
+_KEPT = ("formula_units", "potential", "definition", "reference_structure", "ensemble", "pressure")
+_PREDICTED = {
+    "spontaneous_polarization": "C/m^2",
+    "well_depth": "J/m^3",
+    "susceptibility": "1",
+    "susceptibility_transverse": "1",
+    "coercive_field": "V/m",
+    "rotation_field": "V/m",
+}
+
+
+def _strain_variables(metad: xr.Dataset, points: list[_Point]) -> dict[str, xr.Variable]:
+    """Return stiffness, electrostriction and reference cell, each with its error."""
+    n, nan = len(points), np.nan
+    values = {
+        "stiffness": np.full((2, n, 6, 6), nan),
+        "electrostriction": np.full((2, n, 6, 6), nan),
+        "reference_cell": np.full((2, n, 3), nan),
+    }
+    for i, point in enumerate(points):
+        if (c := point.strain) is None:
+            continue
+        length, error = _reference_length(metad.isel(temperature=i)), c.stderr
+        values["electrostriction"][:, i] = c.electrostriction, landau.cubic_matrix(*error[1:4])
+        values["stiffness"][:, i] = c.stiffness / 1e9, landau.cubic_matrix(*error[4:7]) / 1e9
+        values["reference_cell"][0, i] = length * (1 + c.reference_strain)
+        values["reference_cell"][1, i] = length * error[0]
+    dims = {"reference_cell": ("temperature", "axis")}
+    units = {"stiffness": "GPa", "electrostriction": "m^4/C^2", "reference_cell": "angstrom"}
+    out = {}
+    for name, both in values.items():
+        d = dims.get(name, ("temperature", "voigt", "voigt_b"))
+        out[name] = xr.Variable(d, both[0], {"units": units[name]})
+        out[f"{name}_stderr"] = xr.Variable(d, both[1], {"units": units[name]})
+    return out
+
+
+def _reference_length(metad: xr.Dataset) -> float:
+    """Return the lattice constant, angstrom, of the cubic cell from which strain is counted."""
+    volume = landau.reference_volume(
+        metad["cell"].transpose("walker", "time", "axis", "axis_b").values,
+        metad["strain"].transpose("walker", "time", "voigt").values,
+    )
+    return float((volume / float(metad.attrs["formula_units"])) ** (1 / 3))
+
+
+def _with_transition(ds: xr.Dataset, points: list[_Point]) -> xr.Dataset:
+    """Return ds with transition temperature, latent heat and the Curie-Weiss law of a1."""
+    nan = landau.Estimate(np.array(np.nan), np.array(np.nan))
+    found, law = None, (nan, nan)
+    if len(points) > 1:
+        T, samples = ds["temperature"].values, ds["coefficient_sample"].values
+        limit = 1.2 * max(p.largest for p in points)
+        found = landau.highest_transition(
+            T, ds["coefficient"].values, samples, max_polarization=limit
+        )
+        a1 = np.array([p.fit.coefficients[0] for p in points])
+        line = landau.curie_weiss(T, a1, samples[:, :, 0].std(axis=0, ddof=1))
+        law = (
+            landau.Estimate(np.array(line.temperature), np.array(line.temperature_stderr)),
+            landau.Estimate(np.array(line.slope), np.array(line.slope_stderr)),
+        )
+    values = {
+        "transition_temperature": (found.temperature if found else nan, "K"),
+        "latent_heat": (found.latent_heat if found else nan, "J/m^3"),
+        "curie_weiss_temperature": (law[0], "K"),
+        "curie_weiss_slope": (law[1], "J*m/C^2/K"),
+    }
+    for name, (estimate, units) in values.items():
+        ds[name] = ((), estimate.value, {"units": units})
+        ds[f"{name}_stderr"] = ((), estimate.stderr, {"units": units})
+    return doubt_transition(ds, found)

@@ -1,0 +1,147 @@
+"""What stage landau says about its own results: trust entries for the report."""
+
+import numpy as np
+import xarray as xr
+
+from multiscale import landau, schema
+from multiscale.units import J_PER_M3
+
+MAX_RESIDUAL = 1.0  # meV per formula unit
+MIN_BLOCKS = 3.0  # statistical inefficiencies in a block of the bootstrap
+
+
+def per_formula_unit(ds: xr.Dataset, density: float, T: float) -> float:
+    """Return a free-energy density (J/m^3) at T as meV per formula unit."""
+    volume = float(ds["volume"].sel(temperature=T)) / float(ds.attrs["formula_units"])
+    return density / J_PER_M3 * volume * 1000
+
+
+def doubt_fit(ds: xr.Dataset, fit: landau.Fit, T: float, resampled: bool) -> xr.Dataset:
+    """Add what speaks for and against the fit at T, K."""
+    bounded = landau.boundedness(fit.coefficients)
+    unseen = [str(t) for t, seen in zip(ds["term"].values, fit.identified, strict=True) if not seen]
+    residual = per_formula_unit(ds, fit.residual, T)
+    ds = schema.add_trust(
+        ds,
+        f"fit residual at {T:g} K",
+        residual,
+        expected=f"at most {MAX_RESIDUAL:g} meV per formula unit",
+        ok=residual <= MAX_RESIDUAL,
+        message=f"The polynomial misses the surface by {residual:.2f} meV per formula unit (rms). "
+        "If that is too much, lower cutoff or raise order.",
+    )
+    ds = schema.add_trust(
+        ds,
+        f"bounded model at {T:g} K",
+        bounded.leading,
+        expected="a positive leading coefficient in every direction",
+        ok=bounded.bounded,
+        message=f"The term of order {bounded.power} along [{_text(bounded.direction)}] is "
+        f"{bounded.leading:.3g} (SI). If negative, use the model only within its data, or raise "
+        "cutoff or order.",
+    )
+    ds = schema.add_trust(
+        ds,
+        f"undetermined terms at {T:g} K",
+        len(unseen),
+        expected="0",
+        ok=not unseen,
+        message=f"{', '.join(unseen)} do not enter on the biased axes and are NaN; the surface is "
+        "then an average over the free components. Bias three components to get them."
+        if unseen
+        else "The surface determines every term.",
+    )
+    return schema.add_trust(
+        ds,
+        f"samples of the surface at {T:g} K",
+        float(resampled),
+        expected="1",
+        ok=resampled,
+        message="Errors come from samples of the surface."
+        if resampled
+        else "There are no samples of the surface: errors assume independent grid points and are "
+        "too small. Let metad write free_energy_sample.",
+    )
+
+
+def doubt_wells(ds: xr.Dataset, summary: landau.Summary, T: float) -> xr.Dataset:
+    """Add the verdict on one well or several at T, K."""
+    depth = per_formula_unit(ds, float(summary.well_depth.value), T)
+    error = per_formula_unit(ds, float(summary.well_depth.stderr), T)
+    polar = summary.phase != "C"
+    names = {"T": "tetragonal", "O": "orthorhombic", "R": "rhombohedral", "M": "low-symmetry"}
+    verdict = (
+        f"Double well: the {names[summary.phase]} state lies {depth:.2f} +- {error:.2f} meV per "
+        "formula unit below the unpolarized one."
+        if polar
+        else "Single well: the unpolarized state is the lowest."
+    )
+    clear = not polar or depth > 2 * error
+    return schema.add_trust(
+        ds,
+        f"wells at {T:g} K",
+        depth,
+        expected="0, or more than two standard errors",
+        ok=clear,
+        message=verdict if clear else f"{verdict} Not significant: sample longer.",
+    )
+
+
+def doubt_strain(ds: xr.Dataset, coupling: landau.StrainCoupling | None, T: float) -> xr.Dataset:
+    """Add how far the strain coupling at T (K) is to be trusted."""
+    if coupling is None:
+        return schema.add_trust(
+            ds,
+            f"strain coupling at {T:g} K",
+            np.nan,
+            expected="a fluctuating strain",
+            ok=False,
+            message="The cell is fixed or the run too short, so electrostriction and stiffness "
+            "are NaN. Run metad at constant pressure.",
+        )
+    ds = schema.add_trust(
+        ds,
+        f"strain blocks at {T:g} K",
+        coupling.block_inefficiencies,
+        expected=f"at least {MIN_BLOCKS:g} inefficiencies in each of {coupling.blocks} blocks",
+        ok=coupling.block_inefficiencies >= MIN_BLOCKS,
+        message="Blocks longer than the strain's memory make its errors honest. If they are not, "
+        "run longer.",
+    )
+    stable = min(coupling.C11 - coupling.C12, coupling.C11 + 2 * coupling.C12) / 1e9
+    return schema.add_trust(
+        ds,
+        f"elastic stability at {T:g} K",
+        stable,
+        expected="C11 - C12 and C11 + 2 C12 above 0 GPa",
+        ok=stable > 0,
+        message="The smaller of the two moduli at fixed polarization."
+        + ("" if np.isfinite(coupling.C44) else " The run had no shear: Q44 and C44 are NaN."),
+    )
+
+
+def doubt_transition(ds: xr.Dataset, found: landau.TransitionSummary | None) -> xr.Dataset:
+    """Add whether the temperatures bracket a transition."""
+    T = ds["temperature"].values
+    ok = found is not None and np.isfinite(found.temperature.value)
+    if found is None:
+        message = "One temperature cannot show a transition. Run several."
+    elif not ok:
+        message = "The ground state is the same at all temperatures. Run wider apart."
+    else:
+        message = (
+            f"{found.low} to {found.high} on heating in {100 * found.found:.0f} % of the samples, "
+            "coefficients interpolated linearly between the temperatures."
+        )
+    return schema.add_trust(
+        ds,
+        "transition temperature",
+        float(found.temperature.value) if found is not None else np.nan,
+        expected=f"a change of phase between {T[0]:g} and {T[-1]:g} K",
+        ok=bool(ok),
+        message=message,
+    )
+
+
+def _text(direction: landau.Array) -> str:
+    return " ".join(f"{x:.2f}" for x in direction)

@@ -1,0 +1,50 @@
+"""Scale 4: memory. From a trajectory of slow variables to a generalised Langevin equation.
+
+correlations  time correlations by FFT in blocks
+spectra       tapered, binned spectra, with what a bootstrap resamples
+forces        polynomial mean force of samples (Stein's identity)
+modes         the passive family of kernels
+likelihood    of spectra under a passive kernel with its thermal noise
+pursuit       choice and refinement of the modes
+kernels       extract_kernel: kernel, mass, friction with errors
+direct        integral-kernel inversion without a model, for diagnosis
+embedding     auxiliary variables with exact fluctuation-dissipation
+simulate      batched trajectories of the embedded equation
+validation    checks of trajectories and kernels
+kinetics      kinetic coefficient of the field model
+
+m dv/dt = F - m int K(s) v(t - s) ds + R, <R(t) R(0)> = m kT K(t), K in 1/ps^2; time ps, energy eV.
+"""
+
+from multiscale.gle.correlations import block_correlations, velocity_autocorrelation
+from multiscale.gle.direct import integrated_kernel
+from multiscale.gle.embedding import Embedding, embed, kernel_of
+from multiscale.gle.forces import PolynomialForce, confining_mean_force, fit_mean_force
+from multiscale.gle.kernels import Kernel, extract_kernel
+from multiscale.gle.kinetics import field_mass, kinetic_coefficient
+from multiscale.gle.modes import friction_of, kernel_at, passivity_margin
+from multiscale.gle.simulate import Trajectory, simulate
+from multiscale.gle.validation import Check, time_step
+
+__all__ = [
+    "Check",
+    "Embedding",
+    "Kernel",
+    "PolynomialForce",
+    "Trajectory",
+    "block_correlations",
+    "confining_mean_force",
+    "embed",
+    "extract_kernel",
+    "field_mass",
+    "fit_mean_force",
+    "friction_of",
+    "integrated_kernel",
+    "kernel_at",
+    "kernel_of",
+    "kinetic_coefficient",
+    "passivity_margin",
+    "simulate",
+    "time_step",
+    "velocity_autocorrelation",
+]

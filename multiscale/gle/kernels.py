@@ -1,0 +1,242 @@
+"""Memory kernel, mass and friction of a slow variable from its trajectory alone, with error bars.
+
+Convention: m dv/dt = F(x) - m int_0^t K(s) v(t - s) ds + R, <R(t) R(0)> = m kT K(t), K in 1/ps^2.
+The kernel is passive by construction (`modes`), the noise is tied to it (`likelihood`), and modes
+enter only when the data pay for them (`pursuit`). K(infinity) = 0 is part of the family, so the
+constant that the data of a bound coordinate cannot see does not spoil the friction.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiscale.gle.forces import PolynomialForce, confining_mean_force
+from multiscale.gle.likelihood import Bath, Model, impedance, noise_ratio
+from multiscale.gle.modes import friction_of, kernel_at, passivity_margin, poles
+from multiscale.gle.pursuit import Fit, Limits, pursue, refine
+from multiscale.gle.spectra import GroupedSpectra, Spectra, average, grouped_spectra
+from multiscale.gle.validation import (
+    Check,
+    drift_check,
+    frames_check,
+    noise_check,
+    records_of,
+    window_check,
+)
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+BAND = 0.5  # share of the Nyquist frequency that enters the likelihood
+
+
+class Kernel(NamedTuple):
+    """A memory kernel with its error bars; x has any unit, called unit below."""
+
+    lag: Array  # (n_lags,) ps
+    kernel: Array  # (n_lags,) 1/ps^2
+    stderr: Array  # (n_lags,) 1/ps^2
+    friction: float  # int_0^inf K, 1/ps
+    friction_stderr: float
+    mass: float  # eV ps^2/unit^2
+    mass_stderr: float
+    rate: Complex  # (n_modes,) 1/ps: K(t) = Re sum amplitude exp(-rate t)
+    amplitude: Complex  # (n_modes,) 1/ps^2
+    tilt: float  # correction of the slope of the mean force, relative to <U''>
+    curvature: float  # <U''> of the mean force as given, eV/unit^2
+    kT: float  # eV  # noqa: N815
+    fdt_residual: Array  # (n_lags,) <R(t) R(0)>/(m kT) - K(t) inside the resolved band, 1/ps^2
+    friction_samples: Array  # (n_bootstrap,) 1/ps
+    mass_samples: Array  # (n_bootstrap,) eV ps^2/unit^2
+    passivity_margin: float
+    checks: tuple[Check, ...]
+
+
+def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
+    trajectory: Array | Sequence[Array],
+    dt: float,
+    kT: float,
+    mean_force: Callable[[Array], Array] | Sequence[Array] | None = None,
+    *,
+    window: float,
+    n_modes: int = 8,
+    lag_step: float | None = None,
+    mean_force_error: float | None = None,
+    mass: float | None = None,
+    n_bootstrap: int = 40,
+    seed: int = 0,
+) -> Kernel:
+    """Return the memory kernel of positions sampled every dt.
+
+    Parameters
+    ----------
+    trajectory : array (n_frames,) or (n_walkers, n_frames), or a sequence of arrays
+        The slow variable x in equilibrium, evenly spaced; lengths may differ between walkers.
+    dt : time between frames, ps
+    kT : temperature, eV
+    mean_force : callable, sequence of arrays shaped like the trajectory, or None
+        F(x), or its values along each walker, eV per unit of x. None: a polynomial from the data.
+    window : longest lag of interest, ps; the slowest relaxation of the family is as long
+    n_modes : most modes allowed; the data decide how many are used
+    lag_step : spacing of the reported lags, ps; default dt
+    mean_force_error : relative uncertainty of the slope of the mean force, a nuisance of the fit;
+        default 0 (exact) for a given mean force and 1 (free) for None
+    mass : first guess, eV ps^2/unit^2; default from the data. The mass is always fitted.
+    n_bootstrap : refits for the error bars; 0 gives NaN errors
+    seed : of the bootstrap
+
+    Raises
+    ------
+    ValueError
+        For NaN (the frame is named), records shorter than the window asks, or nonsense numbers.
+    """
+    _positive(dt=dt, kT=kT, window=window, n_modes=n_modes)
+    records = records_of(trajectory)
+    _long_enough(records, dt, window)
+    forces = _forces(records, kT, mean_force)
+    if mean_force_error is None:
+        mean_force_error = 1.0 if mean_force is None else 0.0
+    curvature = float(np.mean(np.concatenate(forces) ** 2)) / kT
+    bath = Bath(kT, curvature, mean_force_error)
+    limits = Limits(1 / window, 1 / dt)
+    grouped = grouped_spectra(
+        list(zip(records, forces, strict=True)),
+        dt, resolution=np.pi / (4 * window), band=BAND * np.pi / dt,
+    )  # fmt: skip
+    spectra = average(grouped)
+    guess = mass if mass is not None else _mass_guess(spectra, kT)
+    fit = pursue(bath, spectra, limits, mass=guess, n_modes=n_modes)
+    lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
+    samples = list(_bootstrap(fit.model, bath, grouped, limits, n_bootstrap, seed))
+    relaxation = _relaxation_time(spectra)
+    checks = (
+        drift_check(records, relaxation, dt),
+        *_fit_checks(fit.model, bath, spectra, window, dt),
+    )
+    return _report(fit, bath, spectra, lag, samples, checks)
+
+
+def _positive(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name} is {value!r}, expected a positive number. Change it.")
+
+
+def _long_enough(records: Sequence[Array], dt: float, window: float) -> None:
+    shortest = min(len(x) for x in records) * dt
+    if shortest < 5 * window:
+        raise ValueError(
+            f"the shortest walker lasts {shortest:.4g} ps, expected at least 5 windows of "
+            f"{window:.4g} ps. Run longer or set a window below {shortest / 5:.4g} ps."
+        )
+    if window < 8 * dt:
+        raise ValueError(
+            f"the window of {window:.4g} ps holds {window / dt:.1f} frames, expected at least 8. "
+            "Store frames more often or widen the window."
+        )
+
+
+def _forces(
+    records: Sequence[Array],
+    kT: float,
+    mean_force: Callable[[Array], Array] | Sequence[Array] | None,
+) -> list[Array]:
+    if mean_force is None:
+        fitted = confining_mean_force(np.concatenate(records), kT)
+        return [fitted(x) for x in records]
+    if callable(mean_force):
+        return [np.asarray(mean_force(x), np.float64) for x in records]
+    forces = records_of(mean_force)
+    if [x.shape for x in records] != [F.shape for F in forces]:
+        raise ValueError(
+            f"mean_force has lengths {[F.size for F in forces]}, expected "
+            f"{[x.size for x in records]}. Give one value per frame."
+        )
+    return forces
+
+
+def _mass_guess(spectra: Spectra, kT: float) -> float:
+    """Return kT/<v^2> with the velocity spectrum integrated over the band (an upper bound)."""
+    width = np.gradient(spectra.omega)
+    return float(kT * np.pi / np.sum(width * spectra.omega**2 * spectra.xx))
+
+
+def _relaxation_time(spectra: Spectra) -> float:
+    """Return the integral correlation time of x, ps, from its spectrum at zero frequency."""
+    variance = np.sum(np.gradient(spectra.omega) * spectra.xx) / np.pi
+    return float(0.5 * np.mean(spectra.xx[:3]) / variance)
+
+
+def _bootstrap(
+    model: Model, bath: Bath, grouped: GroupedSpectra, limits: Limits, n: int, seed: int
+) -> list[Model]:
+    """Return models refitted to spectra whose frequencies are resampled within each bin."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    return [refine(model, bath, average(grouped, rng), limits).model for _ in range(n)]
+
+
+def _fit_checks(
+    model: Model, bath: Bath, spectra: Spectra, window: float, dt: float
+) -> tuple[Check, ...]:
+    rate, amplitude = poles(model.network)
+    total = friction_of(rate, amplitude)
+    late = friction_of(rate, amplitude * np.exp(-rate * window))
+    Z, K = impedance(model, bath, spectra.omega)
+    S = 2 * bath.kT * model.mass * K.real / np.abs(Z + bath.curvature) ** 2
+    inside = np.sum(np.gradient(spectra.omega) * spectra.omega**2 * S) / np.pi
+    outside = 1 - float(inside) * model.mass / bath.kT
+    return (
+        window_check(abs(late) / total, window),
+        frames_check(outside, dt),
+        noise_check(noise_ratio(model, bath, spectra), spectra.weight),
+    )
+
+
+def _report(
+    fit: Fit,
+    bath: Bath,
+    spectra: Spectra,
+    lag: Array,
+    samples: list[Model],
+    checks: tuple[Check, ...],
+) -> Kernel:
+    model = fit.model
+    rate, amplitude = poles(model.network)
+    curves = np.array([kernel_at(*poles(s.network), lag) for s in samples]).reshape(-1, lag.size)
+    frictions = np.array([friction_of(*poles(s.network)) for s in samples])
+    masses = np.array([s.mass for s in samples])
+    few = len(samples) < 2
+    return Kernel(
+        lag=lag,
+        kernel=kernel_at(rate, amplitude, lag),
+        stderr=np.full_like(lag, np.nan) if few else curves.std(0, ddof=1),
+        friction=friction_of(rate, amplitude),
+        friction_stderr=np.nan if few else float(frictions.std(ddof=1)),
+        mass=model.mass,
+        mass_stderr=np.nan if few else float(masses.std(ddof=1)),
+        rate=rate,
+        amplitude=amplitude,
+        tilt=model.tilt,
+        curvature=bath.curvature,
+        kT=bath.kT,
+        fdt_residual=_fdt_residual(model, bath, spectra, lag),
+        friction_samples=frictions,
+        mass_samples=masses,
+        passivity_margin=passivity_margin(rate, amplitude),
+        checks=checks,
+    )
+
+
+def _fdt_residual(model: Model, bath: Bath, spectra: Spectra, lag: Array) -> Array:
+    """Return the cosine transform of noise spectrum/(m kT) - 2 Re K over the band, (n_lags,)."""
+    _, K = impedance(model, bath, spectra.omega)
+    excess = (noise_ratio(model, bath, spectra) - 1) * 2 * K.real
+    width = np.gradient(spectra.omega)
+    return np.asarray(np.cos(np.multiply.outer(lag, spectra.omega)) @ (excess * width) / np.pi)
+
+
+def mean_force_of(trajectory: Array | Sequence[Array], kT: float) -> PolynomialForce:
+    """Return the mean force that extract_kernel uses when none is given."""
+    return confining_mean_force(np.concatenate(records_of(trajectory)), kT)

@@ -1,0 +1,162 @@
+"""Likelihood of the spectra of a trajectory under a passive GLE, the noise tied to the kernel.
+
+The record turns into its own noise, R(w) = Z(w) x(w) - F(w), Z = -m w^2 + i w m K(i w) - theta,
+where theta corrects the slope of the mean force. R is Gaussian with spectrum S = 2 kT m Re K(i w)
+(second fluctuation-dissipation theorem), and v -> R is causal, so that per frequency
+-ln p = |R|^2/S + ln S - ln|Z_lin|^2.  The last term, with Z_lin = Z + <U''>, is the Jacobian
+restricted to the band: over the whole line it integrates to zero (Bode), and beyond the band the
+system is linear with the mean curvature. Frequencies folded back by the sampling add
+|Z|^2 S_x(2 pi/dt -+ w) to S. Only x is needed; see the theory page, section "FDT-tied likelihood".
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiscale.gle.modes import Network
+from multiscale.gle.spectra import Spectra
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+
+class Bath(NamedTuple):
+    """What the likelihood holds fixed."""
+
+    kT: float  # eV  # noqa: N815
+    curvature: float  # <U''> of the mean force, eV/unit^2
+    tilt_error: float  # prior standard deviation of the relative slope correction; 0 fixes it
+
+
+class Model(NamedTuple):
+    """Unknowns: mass, relative slope correction theta/<U''>, and the network of the kernel."""
+
+    mass: float
+    tilt: float
+    network: Network
+
+
+class Evaluation(NamedTuple):
+    """Value, gradient and a positive scoring matrix in the parameters of `pack`."""
+
+    value: float
+    gradient: Array
+    scoring: Array
+
+
+def pack(model: Model) -> Array:
+    """Return the parameter vector: log mass, tilt, then logs of the network's numbers."""
+    logs = (np.log(np.maximum(part, 1e-300)) for part in model.network)
+    return np.concatenate([[np.log(model.mass), model.tilt], *logs])
+
+
+def unpack(parameters: Array, like: Network) -> Model:
+    """Return the model of a parameter vector whose network has the sizes of `like`."""
+    ends = 2 + np.cumsum([part.size for part in like])
+    parts = np.split(np.exp(parameters), ends)[:-1]
+    return Model(
+        float(np.exp(parameters[0])), float(parameters[1]), Network(parts[0][2:], *parts[1:])
+    )
+
+
+def kernel_and_slopes(network: Network, omega: Array) -> tuple[Complex, Complex]:
+    """Return K(i w) (n,) and its slopes (n_parameters, n) in the logs of the network's numbers."""
+    s = 1j * omega
+    c, r, a, b, g, w = (part[:, None] for part in network)
+    relaxation = c / (s + r)
+    D = (s + g) ** 2 + w**2
+    up, down = a * (s + 2 * g) / D, b * s / D
+    N = up + down
+    slopes = (
+        relaxation,
+        -r * relaxation / (s + r),
+        up,
+        down,
+        2 * g * (a - N * (s + g)) / D,
+        -2 * w**2 * N / D,
+    )
+    return relaxation.sum(0) + N.sum(0), np.concatenate(slopes)
+
+
+def impedance(model: Model, bath: Bath, omega: Array) -> tuple[Complex, Complex]:
+    """Return Z(w) and K(i w) of the model at angular frequencies (n,)."""
+    K, _ = kernel_and_slopes(model.network, omega)
+    Z = model.mass * (1j * omega * K - omega**2) - model.tilt * bath.curvature
+    return Z, K
+
+
+def folded(model: Model, bath: Bath, spectra: Spectra) -> Array:
+    """Return the spectrum of x that sampling folds onto the bins (n,): linear beyond Nyquist."""
+    total = np.zeros_like(spectra.omega)
+    for image in (-1, 1, -2, 2):
+        omega = np.abs(spectra.omega + image * 2 * np.pi / spectra.step)
+        Z, K = impedance(model, bath, omega)
+        total += 2 * bath.kT * model.mass * K.real / np.abs(Z + bath.curvature) ** 2
+    return total
+
+
+def noise_ratio(model: Model, bath: Bath, spectra: Spectra) -> Array:
+    """Return |R|^2 / (2 kT m Re K) per bin (n,): 1 within 1/sqrt(count) when FDT and GLE hold."""
+    Z, K = impedance(model, bath, spectra.omega)
+    S = 2 * bath.kT * model.mass * K.real + np.abs(Z) ** 2 * folded(model, bath, spectra)
+    return _power(Z, spectra) / S
+
+
+def _power(Z: Complex, spectra: Spectra) -> Array:
+    return np.asarray(
+        np.abs(Z) ** 2 * spectra.xx - 2 * (Z * spectra.xf).real + spectra.ff, dtype=float
+    )
+
+
+def evaluate(model: Model, bath: Bath, spectra: Spectra, alias: Array) -> Evaluation:
+    """Return -log-likelihood with exact gradient; alias (n,) is `folded`, held fixed."""
+    K, dK = kernel_and_slopes(model.network, spectra.omega)
+    return _evaluate(model, bath, spectra, alias, K, dK)
+
+
+def _evaluate(
+    model: Model, bath: Bath, spectra: Spectra, alias: Array, K: Complex, dK: Complex
+) -> Evaluation:
+    omega, n, m = spectra.omega, spectra.weight, model.mass
+    inertia = m * (1j * omega * K - omega**2)
+    Z = inertia - model.tilt * bath.curvature
+    head = np.stack([inertia, np.full_like(Z, -bath.curvature)])
+    dZ = np.concatenate([head, 1j * omega * m * dK])
+    thermal = 2 * bath.kT * m
+    S0 = thermal * K.real
+    S = S0 + np.abs(Z) ** 2 * alias
+    dS = np.concatenate([[S0, np.zeros_like(S0)], thermal * dK.real])
+    dS = dS + 2 * (dZ * Z.conj()).real * alias
+    Q, Zlin = _power(Z, spectra), Z + bath.curvature
+    dQ = 2 * (dZ * (Z.conj() * spectra.xx - spectra.xf)).real
+    dlnS, dlnZ = dS / S, dZ / Zlin
+    value = float(np.sum(n * (Q / S + np.log(S) - np.log(np.abs(Zlin) ** 2))))
+    gradient = (dQ / S + (1 - Q / S) * dlnS - 2 * dlnZ.real) @ n
+    if bath.tilt_error > 0:
+        value += 0.5 * (model.tilt / bath.tilt_error) ** 2
+        gradient[1] += model.tilt / bath.tilt_error**2
+    # expected information: that of the linear spectrum S/|Z|^2, plus what nonlinear motion adds
+    dlnf = dlnS - 2 * dlnZ.real
+    extra = n * 2 * np.maximum(spectra.xx / S - 1 / np.abs(Zlin) ** 2, 0)
+    scoring = (n * dlnf) @ dlnf.T + ((extra * dZ) @ dZ.conj().T).real
+    if bath.tilt_error > 0:
+        scoring[1, 1] += 1 / bath.tilt_error**2
+    return Evaluation(value, gradient, scoring)
+
+
+def score_candidates(
+    model: Model, bath: Bath, spectra: Spectra, alias: Array, atoms: Complex
+) -> tuple[Array, Array]:
+    """Return slope and curvature (n_atoms,) of -ln p in the weight of unit atoms (n_atoms, n)."""
+    omega, n, m = spectra.omega, spectra.weight, model.mass
+    Z, K = impedance(model, bath, omega)
+    dZ = 1j * omega * m * atoms
+    S = 2 * bath.kT * m * K.real + np.abs(Z) ** 2 * alias
+    dS = 2 * bath.kT * m * atoms.real + 2 * (dZ * Z.conj()).real * alias
+    Q, Zlin = _power(Z, spectra), Z + bath.curvature
+    dQ = 2 * (dZ * (Z.conj() * spectra.xx - spectra.xf)).real
+    dlnZ = 2 * (dZ / Zlin).real
+    slope = (dQ / S + (1 - Q / S) * dS / S - dlnZ) @ n
+    curvature = (dS / S - dlnZ) ** 2 @ n
+    return slope, curvature

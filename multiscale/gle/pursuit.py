@@ -1,0 +1,243 @@
+"""Fit a passive network to spectra: greedy choice of modes, everything refined after each."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiscale.gle.likelihood import (
+    Bath,
+    Evaluation,
+    Model,
+    evaluate,
+    folded,
+    kernel_and_slopes,
+    pack,
+    score_candidates,
+    unpack,
+)
+from multiscale.gle.modes import EMPTY, Network, join
+from multiscale.gle.spectra import Spectra
+
+Array = NDArray[np.float64]
+
+LONGEST_STEP = 1.5  # in the logarithm of a parameter
+PENALTY = 2.5  # -log-likelihood a parameter must gain (Akaike 1; Bayes ln(n)/2, about 5)
+
+
+class Limits(NamedTuple):
+    """Range of rates a window and a time between frames can tell apart, 1/ps."""
+
+    slowest: float
+    fastest: float
+
+
+class Fit(NamedTuple):
+    """A fitted model and its -log-likelihood."""
+
+    model: Model
+    value: float
+
+
+def refine(model: Model, bath: Bath, spectra: Spectra, limits: Limits, n_iter: int = 60) -> Fit:
+    """Return the local minimum of -ln p from model, by damped Fisher scoring on logarithms."""
+    low, high = _bounds(model.network, bath, limits)
+    p = np.clip(pack(model), low, high)
+    damping = 1e-3
+    alias = folded(unpack(p, model.network), bath, spectra)
+    here = evaluate(unpack(p, model.network), bath, spectra, alias)
+    for _ in range(n_iter):
+        step, gain = _step(here, damping, p, low, high)
+        trial = p + step
+        there = evaluate(unpack(trial, model.network), bath, spectra, alias)
+        if there.value < here.value:
+            p, damping = trial, max(damping / 5, 1e-9)
+            alias = folded(unpack(p, model.network), bath, spectra)
+            here = evaluate(unpack(p, model.network), bath, spectra, alias)
+            if abs(gain) < 1e-3:
+                break
+        else:
+            damping = max(10 * damping, 1e-6)
+            if damping > 1e6 or abs(gain) < 1e-4:
+                break
+    return Fit(unpack(p, model.network), here.value)
+
+
+def _step(
+    here: Evaluation, damping: float, p: Array, low: Array, high: Array
+) -> tuple[Array, float]:
+    """Return the damped scoring step inside the box, and the decrease it predicts.
+
+    A component that would leave its range stops there and the others are solved for again: a weight
+    on its way to zero asks for huge steps of its logarithm and must not spoil the rest.
+    """
+    floor, ceiling = np.maximum(low - p, -LONGEST_STEP), np.minimum(high - p, LONGEST_STEP)
+    scale = np.sqrt(np.diag(here.scoring) + 1e-12)
+    H = here.scoring / np.outer(scale, scale) + damping * np.eye(scale.size)
+    g = here.gradient / scale
+    step = np.zeros_like(p)
+    free = ceiling > floor
+    free &= ~(((p <= low) & (g > 0)) | ((p >= high) & (g < 0)))
+    while free.any():
+        right = g[free] + H[np.ix_(free, ~free)] @ (step * scale)[~free]
+        step[free] = -np.linalg.lstsq(H[np.ix_(free, free)], right, rcond=1e-12)[0] / scale[free]
+        outside = free & ((step < floor) | (step > ceiling))
+        if not outside.any():
+            break
+        step[outside] = np.clip(step, floor, ceiling)[outside]
+        free &= ~outside
+    return step, float(-step @ here.gradient)
+
+
+def _bounds(network: Network, bath: Bath, limits: Limits) -> tuple[Array, Array]:
+    """Return the box of `pack`: weights only have to stay positive, rates stay resolvable."""
+    slow, fast = np.log(limits.slowest), np.log(limits.fastest)
+    tiny, huge = np.log(1e-6 * limits.slowest**2), np.log(1e4 * limits.fastest**2)
+    k, j = network.rate.size, network.decay.size
+    tilt = 0.9 if bath.tilt_error > 0 else 0.0
+    low = [-np.inf, -tilt, *[tiny] * k, *[slow] * k, *[tiny] * 2 * j, *[slow] * 2 * j]
+    high = [np.inf, tilt, *[huge] * k, *[fast] * k, *[huge] * 2 * j, *[fast] * 2 * j]
+    return np.array(low), np.array(high)
+
+
+def dictionary(limits: Limits) -> Network:
+    """Return unit atoms to choose from: relaxations, then oscillations (g+ and g- together)."""
+    rates = np.geomspace(limits.slowest, limits.fastest, 24)
+    decay, frequency = np.meshgrid(
+        np.geomspace(limits.slowest, 0.5 * limits.fastest, 10),
+        np.geomspace(limits.slowest, 0.5 * limits.fastest, 60),
+    )
+    keep = decay.ravel() < 2 * frequency.ravel()
+    decay, frequency = decay.ravel()[keep], frequency.ravel()[keep]
+    one = np.ones(decay.size)
+    return Network(np.ones(rates.size), rates, one, one, decay, frequency)
+
+
+def start(bath: Bath, spectra: Spectra, limits: Limits, mass: float) -> Model:
+    """Return the best single relaxation of a coarse grid, as first guess."""
+    alias = np.zeros_like(spectra.omega)
+    models = [
+        Model(mass, 0.0, EMPTY._replace(weight=np.array([f * r]), rate=np.array([r])))
+        for r in np.geomspace(limits.slowest, limits.fastest, 12)
+        for f in np.geomspace(0.03 * limits.slowest, limits.fastest, 16)
+    ]
+    return min(models, key=lambda model: evaluate(model, bath, spectra, alias).value)
+
+
+def pursue(
+    bath: Bath,
+    spectra: Spectra,
+    limits: Limits,
+    *,
+    mass: float,
+    n_modes: int,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Fit:
+    """Return the passive model of at most n_modes modes that the spectra pay for.
+
+    Modes enter one at a time: the atoms with the steepest normalised score are tried, everything is
+    refined, and the best is kept if it gains PENALTY per new parameter. Then modes that are not
+    worth their parameters leave.
+    """
+    fit = refine(start(bath, spectra, limits, mass), bath, spectra, limits)
+    atoms = dictionary(limits)
+    while _n_modes(fit.model.network) < n_modes:
+        trials = [
+            refine(model, bath, spectra, limits)
+            for model in _candidates(fit.model, bath, spectra, atoms)
+        ]
+        best = min(trials, key=_cost, default=fit)
+        if _cost(best) >= _cost(fit):
+            break
+        fit = best
+        progress(_n_modes(fit.model.network) / n_modes)
+    return swap(prune(fit, bath, spectra, limits), bath, spectra, limits, atoms)
+
+
+def swap(fit: Fit, bath: Bath, spectra: Spectra, limits: Limits, atoms: Network) -> Fit:
+    """Return fit after replacing modes by better ones: the way out of a local minimum."""
+    for network in _without_one(fit.model.network):
+        base = fit.model._replace(network=network)
+        if _n_modes(network) == 0:
+            continue
+        base = refine(base, bath, spectra, limits).model
+        trials = [
+            refine(model, bath, spectra, limits)
+            for model in _candidates(base, bath, spectra, atoms)
+        ]
+        best = min(trials, key=_cost, default=fit)
+        if _cost(best) < _cost(fit) - 0.5:
+            return swap(best, bath, spectra, limits, atoms)
+    return fit
+
+
+def prune(fit: Fit, bath: Bath, spectra: Spectra, limits: Limits) -> Fit:
+    """Return fit without the modes whose removal lowers the penalised cost."""
+    while _n_modes(fit.model.network) > 1:
+        smaller = [
+            refine(fit.model._replace(network=network), bath, spectra, limits)
+            for network in _without_one(fit.model.network)
+        ]
+        best = min(smaller, key=_cost)
+        if _cost(best) >= _cost(fit):
+            break
+        fit = best
+    return fit
+
+
+def _n_modes(network: Network) -> int:
+    return network.rate.size + network.decay.size
+
+
+def _cost(fit: Fit) -> float:
+    network = fit.model.network
+    return fit.value + PENALTY * (2 * network.rate.size + 4 * network.decay.size)
+
+
+def _without_one(network: Network) -> list[Network]:
+    """Return every network with one mode less."""
+    c, r, a, b, g, w = network
+    relaxations = [Network(np.delete(c, i), np.delete(r, i), a, b, g, w) for i in range(r.size)]
+    oscillations = [
+        Network(c, r, *(np.delete(part, i) for part in (a, b, g, w))) for i in range(g.size)
+    ]
+    return relaxations + oscillations
+
+
+def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Network) -> list[Model]:
+    """Return model plus one mode: the two best relaxations and the three best oscillations."""
+    alias = folded(model, bath, spectra)
+    k, j = atoms.rate.size, atoms.decay.size
+    _, slopes = kernel_and_slopes(atoms, spectra.omega)
+    unit = np.concatenate([slopes[:k], slopes[2 * k : 2 * k + 2 * j]])
+    slope, curvature = score_candidates(model, bath, spectra, alias, unit)
+    score = np.where(slope < 0, -slope / np.sqrt(curvature), 0.0)
+    weight = np.maximum(-slope, 0) / curvature
+    models = [
+        model._replace(
+            network=join(
+                model.network, EMPTY._replace(weight=weight[i : i + 1], rate=atoms.rate[i : i + 1])
+            )
+        )
+        for i in _peaks(score[:k], 2)
+    ]
+    pair = np.maximum(score[k : k + j], score[k + j :])
+    for i in _peaks(pair, 3):
+        a, b = weight[k + i], weight[k + j + i]
+        small = 0.02 * max(a, b)
+        oscillation = [max(a, small), max(b, small), atoms.decay[i], atoms.frequency[i]]
+        extra = Network(np.zeros(0), np.zeros(0), *(np.array([part]) for part in oscillation))
+        models.append(model._replace(network=join(model.network, extra)))
+    return models
+
+
+def _peaks(score: Array, n: int) -> list[int]:
+    """Return the indices of the n best positive scores, not neighbours of each other."""
+    chosen: list[int] = []
+    for i in np.argsort(-score):
+        if score[i] <= 0 or len(chosen) == n:
+            break
+        if all(abs(int(i) - other) > 1 for other in chosen):
+            chosen.append(int(i))
+    return chosen

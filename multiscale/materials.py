@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, ValidationError, model_validator
 
+from multiscale.landau.polynomials import terms
 from multiscale.resources import data_path
 from multiscale.schema import coefficient_units
 from multiscale.stages.options import Table, explain
@@ -133,6 +134,15 @@ class Landau(Table, frozen=True):
     def at(self, temperature: float) -> dict[str, float]:
         """Return the coefficients in SI units at a temperature in K."""
         return {term: law.at(temperature) for term, law in self.coefficients.items()}
+
+    def array(self, temperature: float) -> Array:
+        """Return the coefficients at a temperature in K, shape (n_terms,), for `multiscale.landau`.
+
+        The terms are those of the lowest order (6 or 8) that holds all; absent ones are zero.
+        """
+        a = self.at(temperature)
+        order = 2 * max(len(term) - 1 for term in a)
+        return np.array([a.get(term, 0.0) for term in terms(max(order, 6))])
 
     def _tetragonal(self, temperature: float) -> tuple[float, float]:
         """Return P in C/m^2 and G in J/m^3 of the deepest minimum along [001], 0 and 0 if none."""

@@ -104,8 +104,7 @@ class Ensemble:
     @property
     def deviator(self) -> Array:
         """Return the target stress without its pressure, in eV/angstrom^3."""
-        deviator: Array = self.stress + self.pressure * np.eye(3)
-        return deviator
+        return np.asarray(self.stress + self.pressure * np.eye(3), dtype=np.float64)
 
     @property
     def modular(self) -> Array:
@@ -115,7 +114,7 @@ class Ensemble:
         force that turns it into the left one: (2, 0, -2) for the full triangle, 0 if diagonal.
         """
         shear = self.active & ~np.eye(3, dtype=np.bool_)
-        return (shear.sum(axis=0) - shear.sum(axis=1)).astype(np.float64)
+        return np.asarray(shear.sum(axis=0) - shear.sum(axis=1), dtype=np.float64)
 
 
 def nve() -> Ensemble:

@@ -1,0 +1,223 @@
+"""Stage md: molecular dynamics of walkers at several temperatures, in an electric field."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Literal, Self
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from multiscale import schema, units
+from multiscale.atoms.diagnostics import half_drift, integrated_time, largest_jump
+from multiscale.atoms.dynamics import State, dynamics, initial_state
+from multiscale.atoms.generators import pack_generators, unpack_generators
+from multiscale.stages.engines import reset
+from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
+from multiscale.stages.simulation import SimulationOptions, Trajectory, Walkers, empty, prepare
+
+Array = NDArray[np.float64]
+PARENTS: tuple[str, ...] = ()
+
+
+class Options(SimulationOptions, frozen=True):
+    """The [md] table of a run file."""
+
+    waveform: Literal["static", "sine", "triangle"] = Field(
+        "static", description="time dependence of electric_field, which is the amplitude"
+    )
+    frequency: Hertz = Field(0.0, ge=0, description="of the waveform, Hz")
+
+    @model_validator(mode="after")
+    def _has_frequency(self) -> Self:
+        if (self.waveform == "static") != (self.frequency == 0):
+            raise ValueError(
+                f"frequency is {self.frequency:g} Hz with waveform {self.waveform!r}, expected "
+                "0 for static and more for the others. Correct one of them."
+            )
+        return self
+
+
+def field(options: Options, time: Array) -> Array:
+    """Return the electric field in V/m at times in ps, shape (..., 3).
+
+    Time 0 is the end of equilibration; before it a waveform is zero and a static field is on.
+    """
+    phase = np.asarray(time) * (options.frequency * 1e-12)
+    shape = {
+        "static": np.ones_like(phase),
+        "sine": np.sin(2 * np.pi * phase),
+        "triangle": 4 * np.abs((phase - 0.25) % 1 - 0.5) - 1,
+    }[options.waveform]
+    if options.waveform != "static":
+        shape = np.where(phase < 0, 0.0, shape)
+    return np.asarray(shape[..., None] * np.array(options.electric_field))
+
+
+def split(options: Options) -> list[Options]:
+    """Return one task a temperature."""
+    return [options.model_copy(update={"temperatures": (t,)}) for t in options.temperatures]
+
+
+def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return the Dataset of all temperatures."""
+    return schema.concat(parts)
+
+
+def run(
+    *, options: Options, progress: Progress = silent, checkpoint: Checkpoint | None = None
+) -> xr.Dataset:
+    """-> polarization, strain, cell, potential_energy, ... (temperature, walker, time).
+
+    Raises
+    ------
+    ValueError
+        If the potential or material is unknown, the start is impossible, or a field meets a
+        potential without polarization; all before the first step.
+    FloatingPointError
+        If the simulation blows up.
+    """
+    tasks = split(options)
+    if len(tasks) == 1:
+        return _run_temperature(options, progress, checkpoint)
+    if checkpoint is not None:
+        raise ValueError(
+            f"temperatures are {options.temperatures} with a checkpoint, expected one. "
+            "Run each of split(options)."
+        )
+    return merge(
+        [
+            _run_temperature(task, lambda f, n=n: progress((n + f) / len(tasks)), None)  # type: ignore[misc]
+            for n, task in enumerate(tasks)
+        ]
+    )
+
+
+def _run_temperature(
+    options: Options, progress: Progress, checkpoint: Checkpoint | None
+) -> xr.Dataset:
+    walkers = prepare(options, options.temperatures[0])
+    trajectory = Trajectory(options.walkers, options.samples)
+    at = _core_field(options)
+    for state in _states(options, walkers, trajectory, checkpoint):
+        sample, rest = divmod(state.step - options.first_step, options.stride)
+        if rest == 0 and sample >= 0:
+            trajectory.record(sample, state, walkers, at(state.step))
+        if state.step % options.checkpoint_steps == 0:
+            _pause(state, options, walkers, trajectory, checkpoint)
+            progress(state.step / max(1, options.last_step))
+    return _pack(options, walkers, trajectory)
+
+
+def _core_field(options: Options) -> Callable[[int], Array]:
+    """Return the field in V/angstrom as a function of the step."""
+
+    def at(step: int) -> Array:
+        time = np.asarray((step - options.first_step) * options.timestep)
+        return np.asarray(field(options, time) / units.V_PER_M)
+
+    return at
+
+
+def _states(
+    options: Options, walkers: Walkers, trajectory: Trajectory, checkpoint: Checkpoint | None
+) -> Iterator[State]:
+    """Yield the states from the start, or from after the checkpoint, to the last step."""
+    saved = checkpoint.load() if checkpoint is not None else None
+    run = partial(
+        dynamics,
+        walkers.engine,
+        walkers.system,
+        walkers.ensemble,
+        timestep=options.timestep,
+        kT=walkers.kT,
+        generators=walkers.generators,
+        electric_field=_external(options),
+    )
+    if saved is None:
+        start = initial_state(
+            walkers.engine,
+            walkers.system,
+            walkers.ensemble,
+            timestep=options.timestep,
+            kT=walkers.kT,
+            generators=walkers.generators,
+            electric_field=_external(options),
+        )
+        yield start
+    else:
+        trajectory.restore(saved)
+        walkers.generators[:] = unpack_generators(saved["generators"])
+        start = State.from_arrays(saved)
+    yield from islice(run(state=start), options.last_step - start.step)
+
+
+def _external(options: Options) -> Callable[[float], torch.Tensor] | None:
+    """Return the field in V/angstrom as a function of the time since step 0 in ps."""
+    if not any(options.electric_field):
+        return None
+    at = _core_field(options)
+    return lambda time: torch.from_numpy(at(round(time / options.timestep)))
+
+
+def _pause(
+    state: State,
+    options: Options,
+    walkers: Walkers,
+    trajectory: Trajectory,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Forget caches, and save everything that the rest of the run depends on."""
+    reset(walkers.engine)
+    if checkpoint is not None and 0 < state.step < options.last_step:
+        generators = {"generators": pack_generators(walkers.generators)}
+        checkpoint.save({**state.arrays(), **generators, **trajectory.arrays})
+
+
+def _pack(options: Options, walkers: Walkers, trajectory: Trajectory) -> xr.Dataset:
+    """Return the Dataset of one temperature with its trust entries."""
+    temperature = options.temperatures[0]
+    ds = empty(temperature, options).assign(trajectory.variables(walkers.reference))
+    ds["electric_field"] = (("time", "axis"), field(options, options.times))
+    ds.attrs["waveform"] = options.waveform
+    return _judge(schema.finish("md", ds), trajectory.arrays, options)
+
+
+def _judge(ds: xr.Dataset, arrays: dict[str, Array], options: Options) -> xr.Dataset:
+    """Return ds with the checks that tell whether the run can be believed."""
+    temperature = options.temperatures[0]
+    at = f"at {temperature:g} K"
+    kinetic = arrays["kinetic_temperature"]
+    error = kinetic.std() / np.sqrt(kinetic.size / integrated_time(kinetic))
+    hot = float(kinetic.mean() - temperature)
+    bound = 0.02 * temperature + 4 * error
+    ds = schema.add_trust(
+        ds, f"kinetic temperature {at}", float(kinetic.mean()),
+        expected=f"{temperature:g} within {bound:.2g} K", ok=abs(hot) < bound,
+        message="Far from the bath's: take a shorter time step or a longer equilibration.",
+    )  # fmt: skip
+    jump = largest_jump(arrays["polarization"])
+    ds = schema.add_trust(
+        ds, f"polarization branch {at}", jump, expected="largest step below 10 times the typical one",
+        ok=jump < 10,
+        message="Polarization jumps between samples: record more often or check the potential.",
+    )  # fmt: skip
+    if options.waveform != "static":
+        return ds
+    drift = half_drift(arrays["potential_energy"])
+    ds = schema.add_trust(
+        ds, f"equilibration {at}", drift, expected="between -4 and 4 standard errors",
+        ok=abs(drift) < 4,
+        message="Energy differs between the halves of the run: equilibrate longer.",
+    )  # fmt: skip
+    duration = ds.sizes["walker"] * ds.sizes["time"]
+    longest = max(integrated_time(arrays["polarization"][..., a]) for a in range(3))
+    return schema.add_trust(
+        ds, f"length {at}", duration / longest,
+        expected="at least 50 autocorrelation times of P",
+        ok=duration / longest >= 50,
+        message="Averages of P rest on few independent samples: run longer or more walkers.",
+    )  # fmt: skip

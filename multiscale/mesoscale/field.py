@@ -80,15 +80,32 @@ class PhaseField:
 
     def force(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> Array:
         """Return the driving field E - dF/dP, V/m, shaped like P: (batch, 3, cells)."""
-        linear = 2 * self.coefficients[:, :1, None] * P + self._linear(P)
-        field = np.asarray(E, float).reshape(3, 1)
-        return field - linear - polynomial.nonlinear_force(P, self.coefficients)
+        a = self.sets(len(P))
+        linear = 2 * a[:, :1, None] * P + self._linear(P)
+        return np.asarray(E, float).reshape(3, 1) - linear - polynomial.nonlinear_force(P, a)
 
     def energy(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> Array:
         """Return the mean energy density of each replica, J/m^3, shape (batch,)."""
-        local = polynomial.energy_density(P, self.coefficients).mean(axis=1)
+        local = polynomial.energy_density(P, self.sets(len(P))).mean(axis=1)
         nonlocal_ = 0.5 * np.mean(np.sum(P * self._linear(P), axis=1), axis=1)
         return np.asarray(local + nonlocal_ - P.mean(axis=2) @ np.asarray(E, float))
+
+    def sets(self, replicas: int) -> Array:
+        """Return one set of coefficients per replica, shape (replicas, 10); one set serves all.
+
+        Raises
+        ------
+        ValueError
+            If the model has several sets, but not as many as there are replicas.
+        """
+        if len(self.coefficients) == replicas:
+            return self.coefficients
+        if len(self.coefficients) > 1:
+            raise ValueError(
+                f"P has {replicas} replicas, expected {len(self.coefficients)}, one for each set "
+                "of Landau coefficients. Give P the shape (sets, 3, cells)."
+            )
+        return np.repeat(self.coefficients, replicas, axis=0)
 
     def stiffest_mode(self, radius: float) -> float:
         """Return the largest curvature of F for |P| up to radius, J m/C^2."""

@@ -110,8 +110,9 @@ class Overdamped:
 
     def advance(self, state: State, E: Array, xi: Array) -> State:
         """Return the state after len(E) - 1 steps; xi has shape (batch, steps, 3, cells)."""
-        a, w = self.model.coefficients, self.weights
         if self.model.cells == 1:
+            a = self.model.sets(len(state.P))
+            w = steps.Weights(*(np.broadcast_to(x, (len(a), 3, 1)).copy() for x in self.weights))
             return state._replace(P=steps.overdamped_domain(state.P, E, xi, a, w))
         P = fft.rfft(state.P)
         for n in range(len(E) - 1):
@@ -126,9 +127,9 @@ class Overdamped:
         return predicted + w.second * (self._nonlinear(predicted, E1) - N0)
 
     def _nonlinear(self, P: Complex, E: Array) -> Complex:
-        cells, a = self.model.cells, self.model.coefficients
-        real = fft.irfft(P, n=cells)
-        return np.asarray(fft.rfft(E[:, None] - polynomial.nonlinear_force(real, a)))
+        real = fft.irfft(P, n=self.model.cells)
+        local = polynomial.nonlinear_force(real, self.model.sets(len(P)))
+        return np.asarray(fft.rfft(E[:, None] - local))
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class Memory:
 
     def advance(self, state: State, E: Array, xi: Array) -> State:
         """Return the state after xi.shape[1] steps; xi (batch, steps, 3, variable, cells)."""
-        a, mu, dt = self.model.coefficients, np.asarray(self.inertia, float), self.dt
+        a, mu, dt = self.model.sets(len(state.P)), np.asarray(self.inertia, float), self.dt
         if self.model.cells == 1:
             return State(*steps.memory_domain(*state, E, xi, a, mu, dt, self.propagator))
         P, y = state.P.copy(), state.y.copy()

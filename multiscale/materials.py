@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, ValidationError, model_validator
 
-from multiscale.landau.polynomials import terms
 from multiscale.resources import data_path
 from multiscale.schema import coefficient_units
 from multiscale.stages.options import Table, explain
@@ -140,6 +139,8 @@ class Landau(Table, frozen=True):
 
         The terms are those of the lowest order (6 or 8) that holds all; absent ones are zero.
         """
+        from multiscale.landau.polynomials import terms  # noqa: PLC0415  its package takes a second
+
         a = self.at(temperature)
         order = 2 * max(len(term) - 1 for term in a)
         return np.array([a.get(term, 0.0) for term in terms(max(order, 6))])

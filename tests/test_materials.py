@@ -5,7 +5,7 @@ import importlib.resources
 import numpy as np
 import pytest
 
-from multiscale import materials, resources, units
+from multiscale import landau, materials, resources, units
 
 HAUN = materials.text("pbtio3-haun1987")
 
@@ -133,3 +133,9 @@ def test_data_are_found_inside_an_installed_package(tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "files", {"multiscale": tmp_path}.get)
     assert resources.data_path("materials") == tmp_path / "data" / "materials"
     assert importlib.resources.files("multiscale").is_dir()
+
+
+def test_coefficients_come_as_the_landau_core_takes_them():
+    array = materials.load("pbtio3-haun1987").landau.array(298.0)
+    assert landau.spontaneous_polarization(array)[2] == pytest.approx(0.7570, abs=1e-4)
+    assert landau.coercive_field(array).field == pytest.approx(161.2e6, rel=1e-3)

@@ -68,6 +68,8 @@ class WellTempered:
     symmetric : bool
         Whether each hill comes with all its images under the cubic group (signs and permutations).
     n_walkers : int
+    first_step : int
+        No hills at this step or before; deposits come every pace steps after it.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class WellTempered:
     spacing: tuple[float, ...] | None = None
     symmetric: bool = False
     n_walkers: int = 1
+    first_step: int = 0
 
     def __post_init__(self) -> None:
         """Check every setting against its neighbours."""
@@ -148,6 +151,10 @@ class WellTempered:
         lower, upper = self.box
         return BiasGrid(0 * lower if self.symmetric else lower, upper, self.grid_spacing)
 
+    def deposits_at(self, step: int) -> bool:
+        """Return whether hills are left at a step."""
+        return step > self.first_step and (step - self.first_step) % self.pace == 0
+
     def images(self, centers: Array) -> Array:
         """Return the images (n_images, d) of centers (n, d), center by center."""
         return cubic_images(centers) if self.symmetric else centers
@@ -189,7 +196,7 @@ class Metadynamics:
         if self._pending is not None and step > self._pending.step[0]:
             self.commit()
         energy, force = self.evaluate(values)
-        if step > 0 and step % self.settings.pace == 0:
+        if self.settings.deposits_at(step):
             self._pending = self._deposit(values, energy, step)
         if self.settings.wall is not None:
             wall_energy, wall_force = self.settings.wall(values, step)

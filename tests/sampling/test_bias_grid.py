@@ -16,7 +16,7 @@ def planted(d, seed=1, n=60):
     return rng.uniform(-1, 1, (n, d)), np.full(d, 0.1), rng.uniform(0.01, 0.03, n)
 
 
-def grid_of(d, nodes_per_sigma, folded=False):
+def grid_of(d, nodes_per_sigma):
     centers, sigma, heights = planted(d)
     grid = BiasGrid(np.full(d, -1.5), np.full(d, 1.5), sigma / nodes_per_sigma)
     grid.add(centers, sigma, heights)

@@ -107,10 +107,10 @@ def damage(edit):
     ("edit", "message"),
     [
         (
-            lambda x: x[:5] + [x[5].rsplit(" ", 1)[0] + "\n"] + x[6:],
+            lambda x: [*x[:5], x[5].rsplit(" ", 1)[0] + "\n", *x[6:]],
             "line 6 has 6 fields, expected 7",
         ),
-        (lambda x: x[:5] + [x[5].strip() + " 1.0\n"] + x[6:], "line 6 has 8 fields"),
+        (lambda x: [*x[:5], x[5].strip() + " 1.0\n", *x[6:]], "line 6 has 8 fields"),
         (lambda x: [*x[:5], x[5].replace("0.0", "0.x", 1), *x[6:]], "line 6: could not convert"),
         (lambda x: x + x[3:], "hill 7 has time .* a restart appended a block twice"),
         (lambda x: [*x, x[-1]], "is there twice"),

@@ -1,0 +1,347 @@
+"""Stage metad: a potential -> free energy of the polarization by well-tempered metadynamics.
+
+Writes free_energy(temperature, px, py, pz) with errors and samples, the biased trajectory with
+bias and log_weight, and the hills. Each temperature is a task of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, model_validator
+
+from multiscale import sampling, schema, units
+from multiscale.atoms.dynamics import State, dynamics, initial_state
+from multiscale.atoms.generators import pack_generators, unpack_generators
+from multiscale.sampling import CellBias, HillsTable, Metadynamics, Polarization, Wall, WellTempered
+from multiscale.stages.engines import reset
+from multiscale.stages.metad_doubts import doubt_convergence
+from multiscale.stages.options import (
+    Checkpoint,
+    CoulombPerM2,
+    ElectronVolt,
+    Picoseconds,
+    Progress,
+    millikelvin,
+    silent,
+    stream,
+)
+from multiscale.stages.simulation import SimulationOptions, Trajectory, Walkers, empty, prepare
+
+Array = NDArray[np.float64]
+PARENTS: tuple[str, ...] = ()
+TIME_BLOCKS = 10
+BOOTSTRAP = 1_000_000  # last word of the key of the bootstrap's stream; walkers have the small ones
+
+
+class Options(SimulationOptions, frozen=True):
+    """The [metad] table: the simulation, and how the polarization is biased."""
+
+    axes: Literal["x", "y", "z", "xy", "xz", "yz", "xyz"] = Field(
+        "xyz", description="biased components of the polarization"
+    )
+    sigma: CoulombPerM2 = Field(0.08, gt=0, description="width of the hills, C/m^2")
+    height: ElectronVolt = Field(0.02, gt=0, description="height of the first hills, eV")
+    pace: Picoseconds = Field(0.2, gt=0, description="time between hills of a walker, ps")
+    bias_factor: float = Field(10.0, gt=1, description="well-tempered bias factor")
+    limit: CoulombPerM2 = Field(
+        1.2, gt=0, le=5, description="flat-bottom wall on each component, C/m^2"
+    )
+    symmetric_hills: bool = Field(
+        False, description="repeat every hill at its images under the cubic group"
+    )
+    bins: int = Field(41, ge=3, description="points of free_energy along each biased axis")
+    discard: float = Field(
+        0.2, ge=0, lt=1, description="share of the run before reweighting starts (filling)"
+    )
+    blocks: PositiveInt = Field(4, description="blocks of each walker for the bootstrap")
+    n_samples: PositiveInt = Field(64, description="bootstrap samples")
+
+    @model_validator(mode="after")
+    def _can_be_sampled(self) -> Self:
+        if 2 * self.limit / (self.bins - 1) > self.sigma * 1.5:
+            raise ValueError(
+                f"bins is {self.bins} over +-{self.limit:g} C/m^2, expected at least "
+                f"{int(np.ceil(2 * self.limit / self.sigma / 1.5)) + 1} to resolve sigma = "
+                f"{self.sigma:g} C/m^2. Increase bins."
+            )
+        if self.walkers * self.blocks < sampling.FEWEST_BLOCKS:
+            raise ValueError(
+                f"blocks is {self.blocks} for {self.walkers} walkers, expected at least "
+                f"{sampling.FEWEST_BLOCKS} blocks in all for an error. Increase blocks or walkers."
+            )
+        if self.symmetric_hills and not self._is_cubic():
+            raise ValueError(
+                "symmetric_hills is true, expected a cubic setting: equal size along the biased "
+                "axes, no field, no stress and no epitaxial cell. Set symmetric_hills = false."
+            )
+        well_tempered(self, self.temperatures[0]).make_grid()
+        return self
+
+    def _is_cubic(self) -> bool:
+        sizes = {self.size["xyz".index(a)] for a in self.axes}
+        forced = any(self.electric_field) or any(self.stress) or self.ensemble == "epitaxial"
+        return len(sizes) == 1 and not forced
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        """Return the biased components as numbers, 0 = x."""
+        return tuple("xyz".index(a) for a in self.axes)
+
+
+def well_tempered(options: Options, temperature: float) -> WellTempered:
+    """Return the settings of the bias at one temperature.
+
+    The wall gives way by about sigma/2 to thermal motion: k = 4 kT / sigma^2.
+    """
+    kT = units.KB * temperature
+    d = len(options.axes)
+    return WellTempered(
+        sigma=(options.sigma,) * d,
+        height=options.height,
+        pace=max(1, round(options.pace / options.timestep)),
+        bias_factor=options.bias_factor,
+        kT=kT,
+        wall=Wall(options.limit, 4 * kT / options.sigma**2),
+        symmetric=options.symmetric_hills,
+        n_walkers=options.walkers,
+        first_step=options.first_step,
+    )
+
+
+def split(options: Options) -> list[Options]:
+    """Return one set of options for each temperature."""
+    return [options.model_copy(update={"temperatures": (t,)}) for t in options.temperatures]
+
+
+def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return the Datasets of several temperatures as one."""
+    return schema.finish("metad", schema.concat(parts))
+
+
+def run(
+    options: Options, *, progress: Progress = silent, checkpoint: Checkpoint | None = None
+) -> xr.Dataset:
+    """Return free energy, errors, hills and trajectory of each temperature, one after the other.
+
+    Parameters
+    ----------
+    options : Options
+    progress : callable
+        Given the fraction done.
+    checkpoint : Checkpoint, optional
+        Where a run of one temperature is kept and continued from, bit for bit.
+
+    Raises
+    ------
+    ValueError
+        If potential, material or structure cannot be used, or a checkpoint is of another run.
+    """
+    tasks = split(options)
+    if len(tasks) == 1:
+        return _run_temperature(options, progress, checkpoint)
+    parts = []
+    for i, task in enumerate(tasks):
+        parts.append(
+            _run_temperature(task, lambda x, i=i: progress((i + x) / len(tasks)), None)  # type: ignore[misc]
+        )
+    return merge(parts)
+
+
+class _Run(NamedTuple):
+    """What grows along a run: recorder, bias of the recorded samples, the bias itself."""
+
+    trajectory: Trajectory
+    bias: Array  # (walkers, samples) eV
+    metad: Metadynamics
+
+    def arrays(self, state: State, walkers: Walkers) -> dict[str, NDArray[Any]]:
+        """Return everything that a restart needs."""
+        return {
+            **{f"state_{k}": v for k, v in state.arrays().items()},
+            **{f"metad_{k}": v for k, v in self.metad.state().items()},
+            **self.trajectory.arrays,
+            "bias": self.bias,
+            "generators": pack_generators(walkers.generators),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], walkers: Walkers) -> State:
+        """Take everything from a checkpoint and return the state to continue from."""
+        self.trajectory.restore(arrays)
+        self.bias[:] = arrays["bias"]
+        self.metad.restore(_strip(arrays, "metad_"))
+        walkers.generators[:] = unpack_generators(arrays["generators"])
+        return State.from_arrays(_strip(arrays, "state_"))
+
+
+def _strip(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _run_temperature(
+    options: Options, progress: Progress, checkpoint: Checkpoint | None
+) -> xr.Dataset:
+    """Return the Dataset of the one temperature of options."""
+    temperature = options.temperatures[0]
+    walkers = prepare(options, temperature)
+    settings = well_tempered(options, temperature)
+    shape = (options.walkers, options.samples)
+    sofar = _Run(Trajectory(*shape), np.zeros(shape), Metadynamics(settings))
+    _simulate(options, walkers, sofar, progress, checkpoint)
+    sofar.metad.commit()
+    ds = _analyse(options, settings, sofar, walkers.reference)
+    return schema.finish("metad", ds)
+
+
+def _simulate(
+    options: Options,
+    walkers: Walkers,
+    sofar: _Run,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Run the biased dynamics to its end, from a checkpoint if there is one."""
+    field = np.array(options.electric_field) / units.V_PER_M
+    settings: dict[str, Any] = {
+        "timestep": options.timestep,
+        "kT": walkers.kT,
+        "generators": walkers.generators,
+        "electric_field": walkers.kT.new_tensor(field) if field.any() else None,
+        "bias": CellBias(Polarization(options.components), sofar.metad),
+    }
+    saved = checkpoint.load() if checkpoint else None
+    if saved is not None:
+        state = sofar.restore(saved, walkers)
+    else:
+        state = initial_state(walkers.engine, walkers.system, walkers.ensemble, **settings)
+        _record(options, walkers, sofar, state, field)
+    steps = dynamics(walkers.engine, walkers.system, walkers.ensemble, state=state, **settings)
+    for current in islice(steps, options.last_step - state.step):
+        _record(options, walkers, sofar, current, field)
+        if current.step % options.checkpoint_steps == 0:
+            if checkpoint:
+                checkpoint.save(sofar.arrays(current, walkers))
+            reset(walkers.engine)
+            progress(current.step / max(options.last_step, 1))
+
+
+def _record(options: Options, walkers: Walkers, sofar: _Run, state: State, field: Array) -> None:
+    """Keep the state if its step is one of those recorded."""
+    k, between = divmod(state.step - options.first_step, options.stride)
+    if k >= 0 and between == 0:
+        sofar.trajectory.record(k, state, walkers, field)
+        sofar.bias[:, k] = state.bias_energy.numpy()
+
+
+def _analyse(options: Options, settings: WellTempered, sofar: _Run, reference: Array) -> xr.Dataset:
+    """Return the Dataset without units: free energy, trajectory, hills, convergence."""
+    temperature, kT = options.temperatures[0], settings.kT
+    hills = sofar.metad.hills
+    steps = options.first_step + np.arange(options.samples) * options.stride
+    deposits, offsets = sampling.bias_offsets(settings, hills)
+    offset = sampling.offset_at(steps, deposits, offsets)
+    log_weight = sampling.reweight(sofar.bias, offset, kT)
+    values = sofar.trajectory.arrays["polarization"][..., options.components]
+    axes = (np.linspace(-options.limit, options.limit, options.bins),) * len(options.axes)
+    kept = np.arange(options.samples) >= round(options.discard * options.samples)
+    block = sampling.blocks_of(options.walkers, int(kept.sum()), options.blocks)
+    generator = stream(options.seed, millikelvin(temperature), BOOTSTRAP)
+    from_hills = sampling.free_energy_of_bias(settings, hills, axes)
+    frames = values[:, kept].reshape(-1, len(axes))
+    share = settings.bias_factor / (settings.bias_factor - 1)
+    surface = sampling.free_energy_by_reweighting(
+        frames,
+        log_weight[:, kept].ravel(),
+        block.ravel(),
+        axes,
+        kT,
+        reference=(-share * sofar.metad.evaluate(frames)[0], from_hills),
+        symmetric=options.symmetric_hills,
+        bootstrap=sampling.bootstrap_weights(
+            options.n_samples, options.walkers * options.blocks, generator
+        ),
+    )
+    weight = np.exp(log_weight[:, kept] - log_weight[:, kept].max())
+    volumes = np.abs(np.linalg.det(sofar.trajectory.arrays["cell"][:, kept]))
+    volume = float(np.average(volumes, weights=weight))
+    ds = empty(temperature, options).assign(sofar.trajectory.variables(reference))
+    ds = ds.assign(_surface_variables(options, surface, from_hills, axes, volume))
+    ds = ds.assign(
+        bias=(("temperature", "walker", "time"), sofar.bias[None]),
+        log_weight=(("temperature", "walker", "time"), log_weight[None]),
+        coverage=("temperature", [float(np.isfinite(surface.free_energy).mean())]),
+        recrossings=("temperature", [sampling.recrossings(values)]),
+        hill_height_ratio=(
+            ("temperature", "time_block"),
+            sampling.height_decay(hills, settings.height, TIME_BLOCKS)[None],
+        ),
+    )
+    ds = ds.assign(_hill_variables(options, sofar.metad))
+    ds = ds.assign_attrs(
+        bias_factor=options.bias_factor, symmetric_hills=int(options.symmetric_hills),
+        discard=options.discard,
+    )  # fmt: skip
+    return doubt_convergence(ds, temperature, kT, surface, from_hills, values)
+
+
+def _surface_variables(
+    options: Options,
+    surface: sampling.Surface,
+    from_hills: Array,
+    axes: tuple[Array, ...],
+    volume: float,
+) -> dict[str, Any]:
+    """Return the free-energy densities of the supercell of that volume (angstrom^3)."""
+    dims = ("temperature", *(f"p{a}" for a in options.axes))
+    density = units.J_PER_M3 / volume
+    out: dict[str, Any] = {
+        "free_energy": (dims, density * surface.free_energy[None]),
+        "free_energy_stderr": (dims, density * surface.stderr[None]),
+        "free_energy_sample": (("sample", *dims), density * surface.sample[:, None]),
+        "free_energy_from_hills": (dims, density * from_hills[None], {"units": "J/m^3"}),
+        "volume": ("temperature", [volume]),
+    }
+    return out | {name: (name, axis) for name, axis in zip(dims[1:], axes, strict=True)}
+
+
+def _hill_variables(options: Options, metad: Metadynamics) -> dict[str, Any]:
+    hills = metad.hills
+    time = (hills.step - options.first_step) * options.timestep
+    return {
+        "cv": ("cv", [f"p{a}" for a in options.axes]),
+        "hill_center": (("temperature", "hill", "cv"), hills.center[None]),
+        "hill_height": (("temperature", "hill"), hills.height[None]),
+        "hill_time": (("temperature", "hill"), time[None]),
+        "hill_walker": (("temperature", "hill"), hills.walker[None]),
+        "sigma": ("cv", np.array(metad.settings.sigma)),
+    }
+
+
+def hills_table(ds: xr.Dataset, temperature: float) -> HillsTable:
+    """Return the hills of one temperature as a HILLS file holds them, images included.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Output of this stage.
+    temperature : float
+        In K, one of the Dataset's.
+    """
+    one = ds.sel(temperature=temperature)
+    center, height = one["hill_center"].values, one["hill_height"].values
+    time = one["hill_time"].values
+    if ds.attrs["symmetric_hills"]:
+        images = sampling.cubic_images(center)
+        repeat = len(images) // max(len(center), 1)
+        center, height, time = images, np.repeat(height, repeat), np.repeat(time, repeat)
+    return HillsTable(
+        names=tuple(str(n) for n in ds["cv"].values),
+        time=time,
+        center=center,
+        sigma=np.broadcast_to(ds["sigma"].values, center.shape),
+        height=height,
+        bias_factor=float(ds.attrs["bias_factor"]),
+    )

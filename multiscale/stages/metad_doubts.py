@@ -1,0 +1,81 @@
+"""What stage metad says about its own convergence: trust entries for the report."""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from multiscale import sampling, schema
+
+Array = NDArray[np.float64]
+
+CUTOFF = 10.0  # kT; surfaces are compared below it
+MAX_DISAGREEMENT = 1.0  # kT
+MIN_RECROSSINGS = 2.0  # per walker
+MAX_STDERR = 1.0  # kT
+MAX_HEIGHT_RATIO = 0.5
+
+
+def doubt_convergence(
+    ds: xr.Dataset,
+    T: float,
+    kT: float,
+    surface: sampling.Surface,
+    from_hills: Array,
+    values: Array,
+) -> xr.Dataset:
+    """Add the verdict on the surface at T (K): agreement, recrossings, filling, errors.
+
+    Parameters
+    ----------
+    ds : Dataset
+        One temperature, with recrossings and hill_height_ratio.
+    T, kT : float
+        In K and eV.
+    surface : Surface
+        By reweighting, in eV.
+    from_hills : array
+        The same from the hills, in eV.
+    values : array, shape (n_walkers, n_frames, d)
+        The biased trajectory, in C/m^2.
+    """
+    difference = sampling.disagreement(surface.free_energy, from_hills, CUTOFF * kT) / kT
+    ds = schema.add_trust(
+        ds,
+        f"two free-energy estimators at {T:g} K",
+        difference,
+        expected=f"at most {MAX_DISAGREEMENT:g} kT apart",
+        ok=difference <= MAX_DISAGREEMENT,
+        message="Root mean square difference below 10 kT of the surfaces from hills and by "
+        "reweighting. If large, sample longer or deposit slower.",
+    )
+    crossed = float(ds["recrossings"][0]) / values.shape[0]
+    ds = schema.add_trust(
+        ds,
+        f"recrossings per walker at {T:g} K",
+        crossed,
+        expected=f"at least {MIN_RECROSSINGS:g}",
+        ok=crossed >= MIN_RECROSSINGS,
+        message="Passages of a component from one sign to the other. If few, relative depths of "
+        "the wells are not known: sample longer or raise bias_factor.",
+    )
+    last = float(ds["hill_height_ratio"][0, -1])
+    ds = schema.add_trust(
+        ds,
+        f"last hills at {T:g} K",
+        last,
+        expected=f"at most {MAX_HEIGHT_RATIO:g} of the first",
+        ok=last <= MAX_HEIGHT_RATIO,
+        message="Mean height of the last tenth of the hills over the first height. If large, the "
+        "bias is still filling: sample longer.",
+    )
+    with np.errstate(invalid="ignore"):
+        low = surface.free_energy < CUTOFF * kT
+    error = float(np.median(surface.stderr[low])) / kT if low.any() else np.nan
+    return schema.add_trust(
+        ds,
+        f"error of the free energy at {T:g} K",
+        error,
+        expected=f"at most {MAX_STDERR:g} kT",
+        ok=error <= MAX_STDERR,
+        message="Median standard error below 10 kT, by block bootstrap. If large, sample longer.",
+    )

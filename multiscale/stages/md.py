@@ -201,7 +201,7 @@ def _judge(ds: xr.Dataset, arrays: dict[str, Array], options: Options) -> xr.Dat
     )  # fmt: skip
     jump = largest_jump(arrays["polarization"])
     ds = schema.add_trust(
-        ds, f"polarization branch {at}", jump, expected="largest step below 10 times the typical one",
+        ds, f"polarization branch {at}", jump, expected="below 10 times the typical step",
         ok=jump < 10,
         message="Polarization jumps between samples: record more often or check the potential.",
     )  # fmt: skip

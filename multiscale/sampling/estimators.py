@@ -234,12 +234,12 @@ def bootstrap_weights(n_samples: int, n_blocks: int, generator: np.random.Genera
             "Cut the run into more blocks or use more walkers."
         )
     concentration = np.full(n_blocks, (n_blocks - 4) / n_blocks)
-    return np.asarray(generator.dirichlet(concentration, n_samples) * n_blocks, dtype=np.float64)
+    return generator.dirichlet(concentration, n_samples) * n_blocks
 
 
 def _from_bias(bias: Array, gamma: float) -> Array:
     factor = gamma / (gamma - 1) if gamma > 1 else 1.0
-    return factor * (bias.max() - bias)
+    return np.asarray(factor * (bias.max() - bias))
 
 
 def _minus_log(density: Array, kT: float, seen: NDArray[np.bool_]) -> Array:

@@ -62,10 +62,10 @@ class Options(SimulationOptions, frozen=True):
 
     @model_validator(mode="after")
     def _can_be_sampled(self) -> Self:
-        if 2 * self.limit / (self.bins - 1) > self.sigma * 1.5:
+        if 2 * self.limit / self.bins > self.sigma:
             raise ValueError(
                 f"bins is {self.bins} over +-{self.limit:g} C/m^2, expected at least "
-                f"{int(np.ceil(2 * self.limit / self.sigma / 1.5)) + 1} to resolve sigma = "
+                f"{int(np.ceil(2 * self.limit / self.sigma))} to resolve sigma = "
                 f"{self.sigma:g} C/m^2. Increase bins."
             )
         if self.walkers * self.blocks < sampling.FEWEST_BLOCKS:
@@ -85,6 +85,11 @@ class Options(SimulationOptions, frozen=True):
         sizes = {self.size["xyz".index(a)] for a in self.axes}
         forced = any(self.electric_field) or any(self.stress) or self.ensemble == "epitaxial"
         return len(sizes) == 1 and not forced
+
+    @property
+    def bin_centers(self) -> Array:
+        """Return the centres, C/m^2, of the equal bins that fill the range between the walls."""
+        return np.asarray((np.arange(self.bins) + 0.5) * (2 / self.bins) - 1) * self.limit
 
     @property
     def components(self) -> tuple[int, ...]:
@@ -245,7 +250,7 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, reference: A
     offset = sampling.offset_at(steps, deposits, offsets)
     log_weight = sampling.reweight(sofar.bias, offset, kT)
     values = sofar.trajectory.arrays["polarization"][..., options.components]
-    axes = (np.linspace(-options.limit, options.limit, options.bins),) * len(options.axes)
+    axes = (options.bin_centers,) * len(options.axes)
     kept = np.arange(options.samples) >= round(options.discard * options.samples)
     block = sampling.blocks_of(options.walkers, int(kept.sum()), options.blocks)
     generator = stream(options.seed, millikelvin(temperature), BOOTSTRAP)

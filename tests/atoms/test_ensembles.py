@@ -22,9 +22,7 @@ def run_cells(potential, system, ensemble, *, steps, timestep, skip):
     """Return the cells of a run, shape (samples, n_systems, 3, 3), every fifth step."""
     generators = [walker_generator(11, w) for w in range(system.n_systems)]
     kT = torch.full((system.n_systems,), KT, dtype=torch.float64)
-    states = dynamics(
-        potential, system, ensemble, timestep=timestep, kT=kT, generators=generators
-    )
+    states = dynamics(potential, system, ensemble, timestep=timestep, kT=kT, generators=generators)
     return np.stack([s.cell.numpy() for s in islice(states, skip, steps, 5)])
 
 
@@ -77,7 +75,7 @@ def volume_ratio(strain):
     return np.sqrt(np.linalg.det(metric))
 
 
-def quadrature(strain, log_density, moments):
+def quadrature(log_density, moments):
     """Return averages of the columns of moments over the density on the nodes."""
     weight = np.exp(log_density - log_density.max())
     return (weight[:, None] * moments).sum(0) / weight.sum()
@@ -104,7 +102,7 @@ def exact_moments(flexible, stress, volume, *, atoms=5, power=-3):
     V = volume * volume_ratio(strain)
     work = pressure * V - volume * strain @ deviator
     moments = np.concatenate([strain, strain**2, V[:, None], V[:, None] ** 2], axis=1)
-    return quadrature(strain, log_p - work / KT, moments)
+    return quadrature(log_p - work / KT, moments)
 
 
 @pytest.mark.parametrize("flexible", [False, True])

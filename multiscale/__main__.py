@@ -1,0 +1,5 @@
+"""`python -m multiscale` is `multiscale`."""
+
+from multiscale.cli import main
+
+main()

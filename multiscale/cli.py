@@ -1,0 +1,113 @@
+"""The command `multiscale`; heavy imports live inside the commands, so that --help answers at once."""
+
+import errno
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="multiscale",
+    help="Ferroelectrics from atoms to fields.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+BAD_INPUT, FAILED, STOPPED = 2, 1, 130
+log = logging.getLogger("multiscale")
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 stopped by the user."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        app()
+    except (ValueError, FileNotFoundError, PermissionError) as err:
+        _exit(err, BAD_INPUT)
+    except KeyboardInterrupt:
+        _exit(RuntimeError("stopped."), STOPPED)
+    except Exception as err:
+        from multiscale.pipeline.run import Interrupted
+
+        if os.environ.get("MULTISCALE_TRACEBACK"):
+            raise
+        _exit(err, STOPPED if isinstance(err, Interrupted) else FAILED)
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="run file (TOML)")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
+    output: Annotated[Path | None, typer.Option(help="output folder")] = None,
+    workers: Annotated[
+        int, typer.Option(help="processes; 0 runs in this one", min=0, show_default="all cores")
+    ] = -1,
+    dask: Annotated[int, typer.Option(help="local Dask cluster with N workers", min=0)] = 0,
+    scheduler_file: Annotated[
+        Path | None, typer.Option(help="join the Dask cluster of this scheduler file")
+    ] = None,
+) -> None:
+    """Run what a run file describes and is not done yet; the same command resumes."""
+    _log_to_stderr()
+    from multiscale.pipeline import plan as plans
+    from multiscale.pipeline import runfile
+    from multiscale.pipeline.report import up_to_date, write_report
+    from multiscale.pipeline.run import run as run_plan
+
+    plan = plans.make_plan(runfile.read(file, output))
+    typer.echo(plans.table(plan))
+    if dry_run:
+        return
+    ran = run_plan(plan, _executor(workers, dask, scheduler_file))
+    folder = plan.run.folder
+    if ran or not up_to_date(folder):
+        write_report(folder)
+    if not ran:
+        typer.echo("Everything is up to date; nothing was run.")
+    typer.echo(f"Report: {folder / 'report.html'}")
+
+
+def _executor(workers: int, dask: int, scheduler_file: Path | None) -> Any:
+    from multiscale.pipeline import execution
+
+    if scheduler_file is not None:
+        if not scheduler_file.is_file():
+            raise FileNotFoundError(
+                f"{scheduler_file}: not found. Start one with `dask scheduler --scheduler-file "
+                f"{scheduler_file}`."
+            )
+        return execution.dask_cluster(scheduler_file=scheduler_file)
+    if dask:
+        return execution.dask_cluster(dask)
+    if workers == 0:
+        return execution.in_process
+    return execution.process_pool(workers if workers > 0 else os.cpu_count() or 1)
+
+
+def _log_to_stderr() -> None:
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+def _as_interrupt(*_: object) -> None:
+    """Let SIGTERM (a batch system's wall time) stop a run as cleanly as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _exit(err: Exception, status: int) -> NoReturn:
+    """Print one line and exit."""
+    full = isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    message = "the disk is full. Free some space and run the same command." if full else str(err)
+    if isinstance(err, PermissionError):
+        message = f"{err.filename}: no permission. Choose another path, or change its permissions."
+    sys.stderr.write(f"multiscale: {' '.join(message.split()) or type(err).__name__}\n")
+    sys.exit(status)

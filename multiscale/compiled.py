@@ -7,6 +7,12 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+}
+
 
 def jit(function: F) -> F:
     """Return function compiled by numba: nopython, cached on disk, numpy error model.
@@ -15,9 +21,4 @@ def jit(function: F) -> F:
     infinity keep their meaning: a blown-up simulation must stay visible. One machine and one
     version give the same bits on every call.
     """
-    options: dict[str, Any] = {
-        "cache": True,
-        "error_model": "numpy",
-        "fastmath": {"reassoc", "contract", "arcp", "nsz"},
-    }
-    return cast(F, numba.njit(**options)(function))
+    return cast(F, numba.njit(**_OPTIONS)(function))

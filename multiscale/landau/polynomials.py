@@ -69,8 +69,13 @@ def coefficient_units(order: int = 6) -> tuple[str, ...]:
 
 
 @cache
-def _monomials(order: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    return tuple(tuple(sorted(set(permutations(EXPONENTS[name])))) for name in terms(order))
+def _monomials(order: int) -> tuple[NDArray[np.intp], Array]:
+    """Return the powers of each monomial (3, n_monomials), and which term each belongs to."""
+    owners = [(p, t) for t, n in enumerate(terms(order)) for p in set(permutations(EXPONENTS[n]))]
+    owners.sort(key=lambda owner: (owner[1], owner[0]))
+    membership = np.zeros((len(owners), len(terms(order))))
+    membership[np.arange(len(owners)), [t for _, t in owners]] = 1
+    return np.array([p for p, _ in owners]).T, membership
 
 
 def _powers(P: Array, order: int) -> tuple[Array, Array, Array]:
@@ -84,12 +89,9 @@ def _powers(P: Array, order: int) -> tuple[Array, Array, Array]:
 
 def _sum(factors: tuple[Array, Array, Array], order: int) -> Array:
     """Return, per term, the sum over its monomials of the product of one factor per axis."""
+    (i, j, k), membership = _monomials(order)
     x, y, z = factors
-    columns = [
-        sum(x[..., i] * y[..., j] * z[..., k] for i, j, k in monomials)
-        for monomials in _monomials(order)
-    ]
-    return np.stack([np.asarray(column) for column in columns], axis=-1)
+    return np.asarray((x[..., i] * y[..., j] * z[..., k]) @ membership)
 
 
 def invariants(P: ArrayLike, order: int = 6) -> Array:

@@ -109,6 +109,7 @@ def _run_temperature(
         if state.step % options.checkpoint_steps == 0:
             _pause(state, options, walkers, trajectory, checkpoint)
             progress(state.step / max(1, options.last_step))
+    progress(1.0)
     return _pack(options, walkers, trajectory)
 
 
@@ -151,7 +152,9 @@ def _states(
     else:
         trajectory.restore(saved)
         walkers.generators[:] = unpack_generators(saved["generators"])
-        start = State.from_arrays(saved)
+        start = State.from_arrays(
+            {k.removeprefix("state_"): v for k, v in saved.items() if k.startswith("state_")}
+        )
     yield from islice(run(state=start), options.last_step - start.step)
 
 
@@ -174,7 +177,9 @@ def _pause(
     reset(walkers.engine)
     if checkpoint is not None and 0 < state.step < options.last_step:
         generators = {"generators": pack_generators(walkers.generators)}
-        checkpoint.save({**state.arrays(), **generators, **trajectory.arrays})
+        # The trajectory has a cell and a stress too.
+        current = {f"state_{name}": value for name, value in state.arrays().items()}
+        checkpoint.save({**current, **generators, **trajectory.arrays})
 
 
 def _pack(options: Options, walkers: Walkers, trajectory: Trajectory) -> xr.Dataset:

@@ -17,6 +17,7 @@ from multiscale.atoms.kinematics import closest_distance, from_voigt, strain, vo
 from multiscale.atoms.system import Sites, System
 from multiscale.stages.engines import load_engine
 from multiscale.stages.options import (
+    Angstrom,
     GigaPascal,
     Kelvin,
     PerPicosecond,
@@ -61,12 +62,20 @@ class SimulationOptions(StageOptions, frozen=True):
     electric_field: tuple[VoltPerMetre, VoltPerMetre, VoltPerMetre] = Field(
         (0.0, 0.0, 0.0), description="electric field along x, y, z, V/m"
     )
+    in_plane_lattice: Annotated[Angstrom, Field(gt=0)] | None = Field(
+        None, description="lattice constant along x and y that the start is stretched to, angstrom"
+    )
     initial: Literal["polar", "cubic"] = Field("polar", description="start: +z polar, or cubic")
     dtype: Literal["float32", "float64"] = Field("float32", description="of the potential")
     checkpoint_interval: Picoseconds = Field(5.0, gt=0, description="between checkpoints, ps")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.in_plane_lattice is not None and self.ensemble not in ("nvt", "epitaxial"):
+            raise ValueError(
+                f"in_plane_lattice is given with ensemble {self.ensemble!r}, expected 'epitaxial' "
+                "or 'nvt'. Remove it, or hold the plane."
+            )
         if len({millikelvin(t) for t in self.temperatures}) < len(self.temperatures):
             raise ValueError(
                 f"temperatures are {self.temperatures}, expected all different. Remove doubles."
@@ -125,7 +134,11 @@ def prepare(options: SimulationOptions, temperature: float) -> Walkers:
     """
     material = materials.load(options.material)
     reference = material.supercell(options.size)
-    start = reference if options.initial == "cubic" else material.polar(options.size)
+    cubic = options.initial == "cubic"
+    start = reference.copy() if cubic else material.polar(options.size)
+    if options.in_plane_lattice is not None:
+        lengths = [options.in_plane_lattice * n for n in options.size[:2]]
+        start.set_cell(np.diag([*lengths, start.cell[2, 2]]), scale_atoms=True)
     if (distance := closest_distance(start.positions, np.array(start.cell))) < CLOSEST:
         raise ValueError(
             f"closest atoms of the start are {distance:.3g} angstrom apart, expected at least "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiscale import units
+from multiscale.compiled import jit
 
 Array = NDArray[np.float64]
 
@@ -95,10 +96,7 @@ class Polarization:
         cell : array, shape (n, 3, 3)
             Lattice vectors in rows, in angstrom.
         """
-        scale = units.C_PER_M2 / np.abs(np.linalg.det(cell))
-        values = dipole[:, self.axes] * scale[:, None]
-        d_dipole = scale[:, None, None] * np.eye(3)[list(self.axes)]
-        return Collective(values, d_dipole, -values[:, :, None, None] * np.eye(3))
+        return Collective(*_polarization(dipole, cell, self.axes))
 
 
 @dataclass(frozen=True)
@@ -131,10 +129,51 @@ class CellBias:
         energy (n,) in eV, field -dV/dmu (n, 3) in V/angstrom, stress (dV/dstrain)/volume (n, 3, 3)
         in eV/angstrom^3, positive = tension.
         """
-        h = cell.detach().cpu().numpy().astype(np.float64, copy=False)
-        s = self.variable(mu.detach().cpu().numpy().astype(np.float64, copy=False), h)
+        h = _array(cell)
+        s = self.variable(_array(mu), h)
         energy, force = self.bias(s.values, step)
-        field = np.matmul(force[:, None, :], s.d_dipole)[:, 0]
-        virial = np.matmul(force[:, None, :], s.d_strain.reshape(len(force), -1, 9))
-        stress = virial.reshape(-1, 3, 3) / -np.abs(np.linalg.det(h))[:, None, None]
-        return tuple(torch.from_numpy(x).to(mu) for x in (energy, field, stress))  # type: ignore[return-value]
+        field, stress = _chain(force, s.d_dipole, s.d_strain, h)
+        to = torch.from_numpy
+        return to(energy).to(mu), to(field).to(mu), to(stress).to(mu)
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float64)
+
+
+@jit
+def _volume(h: Array) -> float:
+    return abs(  # type: ignore[no-any-return]
+        h[0, 0] * (h[1, 1] * h[2, 2] - h[1, 2] * h[2, 1])
+        - h[0, 1] * (h[1, 0] * h[2, 2] - h[1, 2] * h[2, 0])
+        + h[0, 2] * (h[1, 0] * h[2, 1] - h[1, 1] * h[2, 0])
+    )
+
+
+@jit
+def _polarization(dipole: Array, cell: Array, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    n, d = len(dipole), len(axes)
+    values, d_dipole, d_strain = np.empty((n, d)), np.zeros((n, d, 3)), np.zeros((n, d, 3, 3))
+    for i in range(n):
+        scale = units.C_PER_M2 / _volume(cell[i])
+        for k in range(d):
+            values[i, k] = dipole[i, axes[k]] * scale
+            d_dipole[i, k, axes[k]] = scale
+            for a in range(3):
+                d_strain[i, k, a, a] = -values[i, k]
+    return values, d_dipole, d_strain
+
+
+@jit
+def _chain(force: Array, d_dipole: Array, d_strain: Array, cell: Array) -> tuple[Array, Array]:
+    """Return field = force . ds/dmu and stress = -force . ds/dstrain / volume."""
+    n, d = force.shape
+    field, stress = np.zeros((n, 3)), np.zeros((n, 3, 3))
+    for i in range(n):
+        volume = _volume(cell[i])
+        for k in range(d):
+            for a in range(3):
+                field[i, a] += force[i, k] * d_dipole[i, k, a]
+                for b in range(3):
+                    stress[i, a, b] -= force[i, k] * d_strain[i, k, a, b] / volume
+    return field, stress

@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from multiscale.compiled import jit
+
 Array = NDArray[np.float64]
 
 
@@ -43,18 +45,31 @@ class Wall:
 
     def __call__(self, values: Array, step: int = 0) -> tuple[Array, Array]:  # noqa: ARG002
         """Return energies (n,) in eV and forces (n, d) for values (n, d) at any step."""
-        if self.on == "components":
-            excess = np.abs(values) - self.limit
-            np.maximum(excess, 0.0, out=excess)
-            energy = 0.5 * self.stiffness * (excess * excess).sum(axis=1)
-            return energy, -self.stiffness * np.copysign(excess, values)
-        modulus = np.sqrt((values * values).sum(axis=1))
-        excess = np.maximum(modulus - self.limit, 0.0)
-        direction = values / np.maximum(modulus, self.limit)[:, None]
-        return 0.5 * self.stiffness * excess**2, -self.stiffness * excess[:, None] * direction
+        by_component = self.on == "components"
+        return _wall(np.asarray(values), self.limit, self.stiffness, by_component)
 
     def inside(self, values: Array) -> NDArray[np.bool_]:
         """Return whether values (..., d) lie where the wall is zero, shape (...)."""
         if self.on == "components":
             return np.asarray((np.abs(values) <= self.limit).all(axis=-1))
         return np.asarray(np.linalg.norm(values, axis=-1) <= self.limit)
+
+
+@jit
+def _wall(values: Array, limit: float, k: float, by_component: bool) -> tuple[Array, Array]:
+    n, d = values.shape
+    energy, force = np.zeros(n), np.zeros((n, d))
+    for i in range(n):
+        if by_component:
+            for j in range(d):
+                excess = abs(values[i, j]) - limit
+                if excess > 0:
+                    energy[i] += 0.5 * k * excess * excess
+                    force[i, j] = -k * np.copysign(excess, values[i, j])
+        else:
+            modulus = np.sqrt((values[i] ** 2).sum())
+            if modulus > limit:
+                energy[i] = 0.5 * k * (modulus - limit) ** 2
+                for j in range(d):
+                    force[i, j] = -k * (modulus - limit) * values[i, j] / modulus
+    return energy, force

@@ -124,13 +124,13 @@ def split(options: Options) -> list[Options]:
 
 def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return the Datasets of several temperatures as one."""
-    return schema.finish("metad", schema.concat(parts))
+    return schema.concat(parts)
 
 
 def run(
-    options: Options, *, progress: Progress = silent, checkpoint: Checkpoint | None = None
+    *, options: Options, progress: Progress = silent, checkpoint: Checkpoint | None = None
 ) -> xr.Dataset:
-    """Return free energy, errors, hills and trajectory of each temperature, one after the other.
+    """-> free_energy (temperature, px, py, pz), its error and samples, biased trajectory, hills.
 
     Parameters
     ----------
@@ -144,16 +144,23 @@ def run(
     ------
     ValueError
         If potential, material or structure cannot be used, or a checkpoint is of another run.
+    FloatingPointError
+        If the simulation blows up.
     """
     tasks = split(options)
     if len(tasks) == 1:
         return _run_temperature(options, progress, checkpoint)
-    parts = []
-    for i, task in enumerate(tasks):
-        parts.append(
-            _run_temperature(task, lambda x, i=i: progress((i + x) / len(tasks)), None)  # type: ignore[misc]
+    if checkpoint is not None:
+        raise ValueError(
+            f"temperatures are {options.temperatures} with a checkpoint, expected one. "
+            "Run each of split(options)."
         )
-    return merge(parts)
+    return merge(
+        [
+            _run_temperature(task, lambda f, n=n: progress((n + f) / len(tasks)), None)  # type: ignore[misc]
+            for n, task in enumerate(tasks)
+        ]
+    )
 
 
 class _Run(NamedTuple):
@@ -227,9 +234,9 @@ def _simulate(
     for current in islice(steps, options.last_step - state.step):
         _record(options, walkers, sofar, current, field)
         if current.step % options.checkpoint_steps == 0:
-            if checkpoint:
-                checkpoint.save(sofar.arrays(current, walkers))
             reset(walkers.engine)
+            if checkpoint is not None and current.step < options.last_step:
+                checkpoint.save(sofar.arrays(current, walkers))
             progress(current.step / max(options.last_step, 1))
 
 

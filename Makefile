@@ -34,12 +34,12 @@ clean:  ## what can be made again, except runs/
 # PLUMED's Python interface is built from source. Without a C compiler the rest is installed:
 # the embedded metadynamics does not need it, and the tests of the bridge skip.
 $(INSTALLED): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt torch==2.13.0 -e '.[plumed,dask,test]' || { \
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt torch==2.13.0 -e '.[plumed,dask,test]' || { \
 	  echo "Installing everything with the plumed extra failed (see above; it needs a C compiler). Trying without it."; \
 	  $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt torch==2.13.0 -e '.[dask,test]'; }
-	touch $@
+	@touch $@
 
 $(INSTALLED_DOCS): $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
-	touch $@
+	@touch $@

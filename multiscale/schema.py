@@ -62,6 +62,11 @@ def require(ds: xr.Dataset, stage: str) -> xr.Dataset:
     for name, variable in table.variables.items():
         if name in ds:
             _check_variable(ds[name], variable, stage)
+            if variable.required and ds[name].size == 0:
+                raise SchemaError(
+                    f"{name} of the {stage} Dataset is empty (sizes {dict(ds[name].sizes)}), "
+                    f"expected values. Rerun stage {stage} with something to do."
+                )
         elif variable.required:
             raise SchemaError(
                 f"variable {name!r} of the {stage} Dataset is missing (have: {_names(ds)}). "

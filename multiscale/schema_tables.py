@@ -201,6 +201,8 @@ _HYSTERESIS = {
     "electric_field": Variable(_LOOP, "V/m", "electric field"),
     "polarization": Variable(f"{_LOOP} axis", "C/m^2", "polarization", limit=5.0),
     "strain": _optional(f"{_LOOP} voigt", "1", "strain, engineering shear", False),
+    "polarization_stderr": _optional(f"{_LOOP} axis", "C/m^2", "standard error of the mean", False),
+    "elapsed": _optional(_LOOP, "ps", "time since the field was switched on"),
     "temperature": Variable("loop", "K", "temperature"),
     "frequency": Variable("loop", "Hz", "frequency of the field"),
     "coercive_field": Variable("loop", "V/m", "coercive field", finite=False),

@@ -125,6 +125,11 @@ def test_text_instead_of_numbers_is_refused(md):
         schema.require(md.assign(stress=text), "md")
 
 
+def test_an_empty_run_is_refused(md):
+    with pytest.raises(SchemaError, match=r"polarization .* is empty .*'time': 0"):
+        schema.require(md.isel(time=[]), "md")
+
+
 def test_a_missing_attribute_is_named(md):
     del md.attrs["definition"]
     with pytest.raises(SchemaError, match="attribute 'definition' of the md Dataset is missing"):

@@ -8,8 +8,10 @@ system are thermal (the centre of mass diffuses; nothing depends on it): 3 N kin
 freedom. In NVE the centre of mass rests: 3 N - 3.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,33 +20,12 @@ from torch import Tensor
 
 from multiscale import units
 from multiscale.atoms import integrator
+from multiscale.atoms.driving import CellBias, ExternalField, Force, Potential
 from multiscale.atoms.ensembles import Ensemble
-from multiscale.atoms.generators import draw_normal
 from multiscale.atoms.integrator import Setup
-from multiscale.atoms.system import Response, System
+from multiscale.atoms.system import System
 
 Array = NDArray[np.float64]
-ExternalField = Tensor | Callable[[float], Tensor] | None
-
-
-class Potential(Protocol):
-    """Anything that answers about a System: ElectricPotential, ToyCrystal, a lattice engine."""
-
-    @property
-    def evaluate(self) -> Callable[..., Response]:
-        """Return the method evaluate(system, electric_field=None, *, polarization=True, ...)."""
-        ...
-
-
-class CellBias(Protocol):
-    """A bias on the dipole and the cell, such as metadynamics of the polarization."""
-
-    def __call__(self, dipole: Tensor, cell: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return energy (n,) in eV, the field -dV/dmu (n, 3) in V/angstrom, and stress (n, 3, 3).
-
-        The stress, in eV/angstrom^3, is dV/dstrain / volume at fixed dipole.
-        """
-        ...
 
 
 class State(NamedTuple):
@@ -78,65 +59,6 @@ class State(NamedTuple):
         return cls(step=int(arrays["step"]), **tensors)
 
 
-class _Force(NamedTuple):
-    """The potential, external field and bias of a run: everything that makes forces."""
-
-    potential: Potential
-    electric_field: ExternalField
-    bias: CellBias | None
-    timestep: float
-
-    def evaluate(self, system: System, step: int) -> tuple[Tensor, ...]:
-        """Return forces, stress, energy, dipole, bias_energy of a system at a step."""
-        field = self.electric_field
-        if callable(field):
-            field = field(step * self.timestep)
-        polar = field is not None or self.bias is not None or system.sites is not None
-        if self.bias is None:
-            response = self.potential.evaluate(system, field, polarization=polar)
-            bias_energy = torch.zeros(system.n_systems, dtype=torch.float64)
-        else:
-            response, bias_energy = self._evaluate_biased(system, step, field, self.bias)
-        assert response.forces is not None
-        assert response.stress is not None
-        dipole = response.dipole
-        if dipole is None:
-            if field is not None:
-                raise ValueError(
-                    "dipole is None in a field or under a bias, expected a potential with "
-                    "polarization. Remove the field, or give the system Sites."
-                )
-            dipole = torch.full((system.n_systems, 3), torch.nan, dtype=torch.float64)
-        answer = (response.forces, response.stress, response.energy, dipole, bias_energy)
-        return tuple(_plain(tensor) for tensor in answer)
-
-    def _evaluate_biased(
-        self, system: System, step: int, field: Tensor | None, bias: CellBias
-    ) -> tuple[Response, Tensor]:
-        """Return the response with the bias in forces and stress, and the bias energy."""
-        seen: list[tuple[Tensor, Tensor]] = []
-
-        def total_field(dipole: Tensor) -> Tensor:
-            mu = dipole.detach().to("cpu", torch.float64)
-            energy, push, stress = bias(mu, system.cell, step)
-            seen.append((energy, stress))
-            whole = push if field is None else push + field
-            return whole.to(dipole.device, dipole.dtype)
-
-        response = self.potential.evaluate(system, total_field, polarization=True)
-        if not seen or response.dipole is None or response.stress is None:
-            raise ValueError(
-                "the potential did not ask for the field of the bias, expected a potential with "
-                "polarization. Give the system Sites."
-            )
-        bias_energy, bias_stress = seen[-1]
-        enthalpy = response.energy
-        if field is not None:
-            enthalpy = enthalpy - (field.to(response.dipole) * response.dipole).sum(-1)
-        stress = response.stress + bias_stress.to(response.stress)
-        return response._replace(energy=enthalpy, stress=stress), bias_energy
-
-
 def initial_state(
     potential: Potential,
     system: System,
@@ -153,7 +75,8 @@ def initial_state(
     Arguments as for dynamics(). Without a thermostat the centre of mass is brought to rest.
     """
     setup = _setup(system, ensemble, timestep, kT, generators)
-    noise = _draw(system, ensemble, setup.starts, generators)
+    noise, rows = _noise(setup)
+    _draw(generators, rows)
     atoms, cells = _split_noise(noise, setup.starts, ensemble.moving)
     index = system.system_index.numpy()
     momenta = torch.from_numpy(np.sqrt(setup.mass * setup.kT[index])[:, None] * atoms)
@@ -162,7 +85,8 @@ def initial_state(
         drift = system.sum_by_system(momenta) / system.sum_by_system(masses)[:, None]
         momenta = momenta - masses[:, None] * drift[system.system_index]
     thermal = np.sqrt(setup.inertia * setup.kT)[:, None, None]
-    answer = _Force(potential, electric_field, bias, timestep).evaluate(system, 0)
+    force = Force(potential, electric_field, bias, timestep, torch.zeros_like(kT))
+    answer = force.evaluate(system, 0)
     cell_momentum = torch.from_numpy(thermal * cells * ensemble.active)
     return State(0, system.positions, momenta, system.cell, cell_momentum, *answer)
 
@@ -210,49 +134,42 @@ def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
         If the energy stops being finite.
     """
     setup = _setup(system, ensemble, timestep, kT, generators)
-    force = _Force(potential, electric_field, bias, timestep)
+    force = Force(potential, electric_field, bias, timestep, torch.zeros_like(kT))
     if state is None:
         state = initial_state(
             potential, system, ensemble, timestep=timestep, kT=kT, generators=generators,
             electric_field=electric_field, bias=bias,
         )  # fmt: skip
-    still = np.zeros((system.n_atoms, 3)) if ensemble.friction is None else None
+    noise, rows = _noise(setup)
+    arrays = _mechanics(state)
     while True:
-        noise = still if still is not None else _draw(system, ensemble, setup.starts, generators)
-        state = _advance(state, noise, system, setup, force)
+        if ensemble.friction is not None:
+            _draw(generators, rows)
+        positions, momenta, cell, cell_momentum = integrator.drift(*arrays, noise, setup)
+        moved = system.replace(positions=torch.from_numpy(positions), cell=torch.from_numpy(cell))
+        answer = force.evaluate(moved, state.step + 1)
+        forces, stress = answer[0].numpy(), answer[1].numpy()
+        integrator.kick(momenta, cell, cell_momentum, forces, stress, setup)
+        arrays = (positions, momenta, cell, cell_momentum, forces, stress)
+        thermal = (torch.from_numpy(momenta), moved.cell, torch.from_numpy(cell_momentum))
+        state = State(state.step + 1, moved.positions, *thermal, *answer)
+        _check_finite(state)
         yield state
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    """Return a float64 tensor on the CPU that numpy can view; most are one already."""
-    if tensor.dtype is torch.float64 and tensor.is_cpu and not tensor.requires_grad:
-        return tensor.contiguous()
-    return tensor.detach().to("cpu", torch.float64).contiguous()
+def _mechanics(state: State) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Return positions, momenta, cell, cell_momentum, forces, stress as arrays."""
+    r, p, h, P, F, stress = (tensor.numpy() for tensor in state[1:7])
+    return r, p, h, P, F, stress
 
 
-def _advance(s: State, noise: Array, system: System, setup: Setup, force: _Force) -> State:
-    """Return the state after one step."""
-    positions, momenta, cell, cell_momentum = integrator.drift(
-        s.positions.numpy(),
-        s.momenta.numpy(),
-        s.cell.numpy(),
-        s.cell_momentum.numpy(),
-        s.forces.numpy(),
-        s.stress.numpy(),
-        noise,
-        setup,
-    )
-    moved = system.replace(positions=torch.from_numpy(positions), cell=torch.from_numpy(cell))
-    answer = force.evaluate(moved, s.step + 1)
-    forces, stress, energy = (tensor.numpy() for tensor in answer[:3])
-    if not np.isfinite(energy).all():
+def _check_finite(state: State) -> None:
+    # One sum and no temporary arrays: this runs every step.
+    if not math.isfinite(state.energy.sum()):
         raise FloatingPointError(
-            f"energy is {energy.tolist()} eV at step {s.step + 1}, expected finite. "
+            f"energy is {state.energy.tolist()} eV at step {state.step}, expected finite. "
             "Take a shorter time step, or a start closer to equilibrium."
         )
-    integrator.kick(momenta, cell, cell_momentum, forces, stress, setup)
-    mechanics = (moved.positions, torch.from_numpy(momenta), moved.cell)
-    return State(s.step + 1, *mechanics, torch.from_numpy(cell_momentum), *answer)
 
 
 def _setup(
@@ -296,18 +213,21 @@ def _setup(
     )
 
 
-def _draw(
-    system: System,
-    ensemble: Ensemble,
-    starts: NDArray[np.int64],
-    generators: Sequence[np.random.Generator],
-) -> Array:
-    """Return the noise of one step: a row per atom, and three more per system if its cell moves."""
-    extra = 3 * int(ensemble.moving)
-    rows = starts + extra * np.arange(len(starts))
-    noise = np.empty((system.n_atoms + extra * system.n_systems, 3))
-    draw_normal(generators, rows, noise)
-    return noise
+def _noise(setup: Setup) -> tuple[Array, list[Array]]:
+    """Return room for the noise of a step, and each system's part of it.
+
+    A row per atom, and three more per system if its cell moves; see integrator.drift().
+    """
+    extra = 3 * int(setup.moving)
+    starts = setup.starts + extra * np.arange(len(setup.starts))
+    noise = np.zeros((int(starts[-1]), 3))
+    return noise, [noise[a:b] for a, b in pairwise(starts)]
+
+
+def _draw(generators: Sequence[np.random.Generator], rows: list[Array]) -> None:
+    """Fill each system's rows from its own stream: noise does not depend on the batch."""
+    for generator, part in zip(generators, rows, strict=True):
+        generator.standard_normal(out=part)
 
 
 def _split_noise(noise: Array, starts: NDArray[np.int64], moving: bool) -> tuple[Array, Array]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
 _WORD = 2**64 - 1
 
 
@@ -20,17 +19,6 @@ def walker_generator(seed: int, *address: int) -> np.random.Generator:
         Identity of the walker, such as the temperature in mK and the number of the walker.
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=address)))
-
-
-def draw_normal(
-    generators: Sequence[np.random.Generator], starts: NDArray[np.int64], out: Array
-) -> None:
-    """Fill rows starts[n]:starts[n + 1] of out with standard normal noise of generator n.
-
-    Each system draws from its own stream, so that its noise does not depend on the batch.
-    """
-    for n, generator in enumerate(generators):
-        generator.standard_normal(out=out[starts[n] : starts[n + 1]])
 
 
 def pack_generator(generator: np.random.Generator) -> NDArray[np.uint64]:

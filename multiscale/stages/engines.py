@@ -1,12 +1,11 @@
 """Potentials by name: what ships, a file of the user's, or a toy for quick trials."""
 
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any
 
 import torch
 
-from multiscale.atoms.dynamics import Potential
+from multiscale.atoms.driving import Potential
+from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.toy import ToyCrystal
 
 TOYS: dict[str, Callable[[], Potential]] = {"toy-ferroelectric": ToyCrystal}
@@ -33,9 +32,7 @@ def load_engine(name: str, dtype: str = "float32", device: str = "cpu") -> Poten
     """
     if name in TOYS:
         return TOYS[name]()
-    electric: Any = import_module("multiscale.atoms").ElectricPotential
-    loaded: Potential = electric.load(name, device=device, dtype=DTYPES[dtype])
-    return loaded
+    return ElectricPotential.load(name, device=device, dtype=DTYPES[dtype])
 
 
 def reset(engine: Potential) -> None:

@@ -11,7 +11,8 @@ from pydantic import Field, PositiveInt, model_validator
 
 from multiscale import materials, units
 from multiscale.atoms import ensembles
-from multiscale.atoms.dynamics import Potential, State, kinetic_temperature, total_stress
+from multiscale.atoms.driving import Potential
+from multiscale.atoms.dynamics import State, kinetic_temperature, total_stress
 from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.kinematics import closest_distance, from_voigt, strain, voigt
 from multiscale.atoms.system import Sites, System

@@ -1,0 +1,98 @@
+"""What drives atoms: a potential, an electric field in time, a bias on dipole and cell."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from multiscale.atoms.system import Response, System
+
+ExternalField = Tensor | Callable[[float], Tensor] | None
+
+
+class Potential(Protocol):
+    """Anything that answers about a System: ElectricPotential, ToyCrystal, a lattice engine."""
+
+    @property
+    def evaluate(self) -> Callable[..., Response]:
+        """Return the method evaluate(system, electric_field=None, *, polarization=True, ...)."""
+        ...
+
+
+class CellBias(Protocol):
+    """A bias on the dipole and the cell, such as metadynamics of the polarization."""
+
+    def __call__(self, dipole: Tensor, cell: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return energy (n,) in eV, the field -dV/dmu (n, 3) in V/angstrom, and stress (n, 3, 3).
+
+        The stress, in eV/angstrom^3, is dV/dstrain / volume at fixed dipole.
+        """
+        ...
+
+
+class Force(NamedTuple):
+    """The potential, external field and bias of a run: everything that makes forces."""
+
+    potential: Potential
+    electric_field: ExternalField
+    bias: CellBias | None
+    timestep: float  # ps
+    no_bias: Tensor  # (n_systems,) zeros
+
+    def evaluate(self, system: System, step: int) -> tuple[Tensor, ...]:
+        """Return forces, stress, energy, dipole, bias_energy of a system at a step."""
+        field = self.electric_field
+        if callable(field):
+            field = field(step * self.timestep)
+        polar = field is not None or self.bias is not None or system.sites is not None
+        if self.bias is None:
+            response = self.potential.evaluate(system, field, polarization=polar)
+            bias_energy = self.no_bias
+        else:
+            response, bias_energy = self._evaluate_biased(system, step, field, self.bias)
+        assert response.forces is not None
+        assert response.stress is not None
+        dipole = response.dipole
+        if dipole is None:
+            if field is not None:
+                raise ValueError(
+                    "dipole is None in a field or under a bias, expected a potential with "
+                    "polarization. Remove the field, or give the system Sites."
+                )
+            dipole = torch.full((system.n_systems, 3), torch.nan, dtype=torch.float64)
+        answer = (response.forces, response.stress, response.energy, dipole, bias_energy)
+        return tuple(_plain(tensor) for tensor in answer)
+
+    def _evaluate_biased(
+        self, system: System, step: int, field: Tensor | None, bias: CellBias
+    ) -> tuple[Response, Tensor]:
+        """Return the response with the bias in forces and stress, and the bias energy."""
+        seen: list[tuple[Tensor, Tensor]] = []
+
+        def total_field(dipole: Tensor) -> Tensor:
+            mu = dipole.detach().to("cpu", torch.float64)
+            energy, push, stress = bias(mu, system.cell, step)
+            seen.append((energy, stress))
+            whole = push if field is None else push + field
+            return whole.to(dipole.device, dipole.dtype)
+
+        response = self.potential.evaluate(system, total_field, polarization=True)
+        if not seen or response.dipole is None or response.stress is None:
+            raise ValueError(
+                "the potential did not ask for the field of the bias, expected a potential with "
+                "polarization. Give the system Sites."
+            )
+        bias_energy, bias_stress = seen[-1]
+        enthalpy = response.energy
+        if field is not None:
+            enthalpy = enthalpy - (field.to(response.dipole) * response.dipole).sum(-1)
+        stress = response.stress + bias_stress.to(response.stress)
+        return response._replace(energy=enthalpy, stress=stress), bias_energy
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """Return a float64 tensor on the CPU that numpy can view; most are one already."""
+    if tensor.dtype is torch.float64 and tensor.is_cpu and not tensor.requires_grad:
+        return tensor.contiguous()
+    return tensor.detach().to("cpu", torch.float64).contiguous()

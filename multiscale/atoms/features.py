@@ -77,7 +77,9 @@ def density(
     Y = harmonics(safe / r[..., None]).transpose(1, 2)
     R = torch.cat([b @ w for b, w in zip(f.split(slots, dim=1), weights, strict=True)], dim=1)
     channels = R.shape[-1] // (L_MAX + 1)
-    return torch.cat([Y[:, SLICES[i]] @ Rl for i, Rl in enumerate(R.split(channels, dim=-1))], dim=1)
+    return torch.cat(
+        [Y[:, SLICES[i]] @ Rl for i, Rl in enumerate(R.split(channels, dim=-1))], dim=1
+    )
 
 
 def mix(A: Tensor, weights: Tensor) -> Tensor:

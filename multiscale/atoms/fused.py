@@ -29,7 +29,6 @@ combine64, combine128 = make_combine(64), make_combine(128)
 outer16, dot16, product16 = make_outer(16, (1, 3, 5, 7)), make_dot(16), make_product(16)
 
 
-
 @jit
 def basis(r: float, cutoff: float, f: Array, df: Array) -> None:
     """Put the radial functions of features.radial_basis and their derivatives into f and df."""
@@ -65,9 +64,7 @@ def angular(x: float, y: float, z: float, Y: Array) -> None:
 
 
 @jit
-def angular_gradient(
-    x: float, y: float, z: float, s: Array, q: int
-) -> tuple[float, float, float]:
+def angular_gradient(x: float, y: float, z: float, s: Array, q: int) -> tuple[float, float, float]:
     """Return sum_lm s[q, l - 1, m] grad Y_lm, the gradients of the polynomials above."""
     xx, yy, zz = x * x, y * y, z * z
     u, v, w = s[q, 0], s[q, 1], s[q, 2]
@@ -153,9 +150,7 @@ def adjoint(
     H = np.empty(N_L * K, G.dtype)
     for q in range(n):
         for i in range(1, N_L):
-            combine8(
-                s, (q * 3 + i - 1) * 8, R, (q * N_L + i) * K, 1, Gt, (i - 1) * K * 8, 8, K
-            )
+            combine8(s, (q * 3 + i - 1) * 8, R, (q * N_L + i) * K, 1, Gt, (i - 1) * K * 8, 8, K)
         total = 0.0
         for i in range(N_L):
             combine(H, i * K, Y, q * N_HARMONICS + i * i, G, i * i * K, K, 2 * i + 1, K)

@@ -41,6 +41,11 @@ class Neighbourhoods(NamedTuple):
     shift: Tensor
     mask: Tensor
 
+    def to(self, device: torch.device) -> "Neighbourhoods":
+        """Return the same on another device."""
+        moved = [x.to(device) if isinstance(x, Tensor) else x for x in self]
+        return Neighbourhoods(*moved)
+
 
 def find_pairs(system: System, cutoff: float) -> Pairs:
     """Return all ordered pairs of atoms of the same system closer than cutoff (angstrom)."""

@@ -30,6 +30,19 @@ class Architecture:
         """Return the sizes as plain numbers and lists, for a model card."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
+    @classmethod
+    def from_dict(cls, sizes: dict[str, Any]) -> "Architecture":
+        """Return the sizes that to_dict wrote."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+
+    def __post_init__(self) -> None:
+        widths = (self.channels, self.mixed, *self.hidden)
+        if any(w % 16 or w <= 0 for w in widths):
+            raise ValueError(
+                f"channels, mixed and hidden are {widths}, expected multiples of 16 (vector registers). "
+                "Round them."
+            )
+
 
 class Network(nn.Module):
     """Atomic energies e0 + scale * (linear + two hidden layers)(standardised scalars)."""

@@ -72,7 +72,16 @@ def make_combine(n: int) -> Callable[..., None]:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def combine(  # noqa: PLR0913
-        typing: Any, out: Any, o: Any, x: Any, xo: Any, xs: Any, W: Any, wo: Any, ws: Any, count: Any
+        typing: Any,
+        out: Any,
+        o: Any,
+        x: Any,
+        xo: Any,
+        xs: Any,
+        W: Any,
+        wo: Any,
+        ws: Any,
+        count: Any,
     ) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             kinds = signature.args

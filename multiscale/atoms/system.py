@@ -97,6 +97,11 @@ class System:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 
+    def to(self, device: torch.device) -> "System":
+        """Return the batch on another device, without its sites."""
+        names = ("positions", "cell", "numbers", "masses", "system_index")
+        return System(*(getattr(self, name).to(device) for name in names))
+
     def sum_by_system(self, values: Tensor) -> Tensor:
         """Return the sum of per-atom values over each system, shape (n_systems, ...)."""
         out = torch.zeros(
@@ -115,7 +120,9 @@ class System:
         """
         frames = [structures] if isinstance(structures, ase.Atoms) else list(structures)
         if not frames:
-            raise ValueError("structures is empty, expected at least one ase.Atoms. Pass a structure.")
+            raise ValueError(
+                "structures is empty, expected at least one ase.Atoms. Pass a structure."
+            )
         for frame in frames:
             if not frame.pbc.all() or abs(frame.cell.volume) < 1e-6:
                 raise ValueError(

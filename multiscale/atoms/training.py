@@ -51,6 +51,7 @@ class Schedule:
     batch: int = 4
     learning_rate: float = 4e-3
     final_rate: float = 1e-5
+    weight_decay: float = 1e-3
     average: float = 0.995
     forces: float = 0.1
     energy: tuple[float, float] = (0.01, 0.002)
@@ -114,21 +115,26 @@ def pair_vectors(system: System, rows: Neighbourhoods) -> Tensor:
     return system.positions[rows.neighbour] - system.positions[rows.atoms][:, None] + images
 
 
-def predict(network: Network, batch: Batch, *, create_graph: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Return energies less reference (n_systems,), forces (n_atoms, 3), stress (n_systems, 3, 3)."""
-    system, rows = batch.system, batch.rows
-    dtype = network.radial.dtype
-    vectors = pair_vectors(system, rows).to(dtype).requires_grad_()
+def gradients(
+    network: Network, system: System, rows: Neighbourhoods, *, create_graph: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return energies less reference (n_systems,), forces (n_atoms, 3), virials (n_systems, 3, 3)."""
+    like = network.radial
+    vectors = pair_vectors(system, rows).to(like.dtype).detach().requires_grad_()
     atomic = network(vectors, rows)
     (g,) = torch.autograd.grad(atomic.sum(), vectors, create_graph=create_graph)
     owner = system.system_index[rows.atoms]
-    energy = torch.zeros(system.n_systems, dtype=dtype).index_add(0, owner, atomic)
-    forces = torch.zeros(system.n_atoms, 3, dtype=dtype)
-    forces = forces.index_add(0, rows.atoms, g.sum(1))
+    energy = like.new_zeros(system.n_systems).index_add(0, owner, atomic)
+    forces = like.new_zeros(system.n_atoms, 3).index_add(0, rows.atoms, g.sum(1))
     forces = forces.index_add(0, rows.neighbour.flatten(), -g.flatten(0, 1))
     virial = torch.einsum("nma,nmb->nab", vectors, g)
-    stress = torch.zeros(system.n_systems, 3, 3, dtype=dtype).index_add(0, owner, virial)
-    return energy, forces, stress / system.volume[:, None, None].to(dtype)
+    return energy, forces, like.new_zeros(system.n_systems, 3, 3).index_add(0, owner, virial)
+
+
+def predict(network: Network, batch: Batch, *, create_graph: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Return energies less reference (n_systems,), forces (n_atoms, 3), stress (n_systems, 3, 3)."""
+    energy, forces, virial = gradients(network, batch.system, batch.rows, create_graph=create_graph)
+    return energy, forces, virial / batch.system.volume[:, None, None].to(virial.dtype)
 
 
 def initialise(network: Network, frames: Sequence[Frame], batch: int = 8) -> None:
@@ -173,7 +179,9 @@ def train_epochs(
     network = Network(architecture, schedule.seed)
     initialise(network, frames)
     averaged = copy.deepcopy(network)
-    optimizer = torch.optim.Adam(network.parameters(), lr=schedule.learning_rate)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+    )
     rng = np.random.default_rng(schedule.seed)
     per_epoch = -(-len(frames) // schedule.batch)
     total, step = schedule.epochs * per_epoch, 0
@@ -223,9 +231,7 @@ def squared_errors(
     """Return the mean squared errors of energy per atom, force components and stress components."""
     energy, forces, stress = predict(network, batch, create_graph=create_graph)
     dtype, counts = energy.dtype, batch.system.counts
-    index = torch.searchsorted(
-        torch.tensor(network.architecture.species), batch.system.numbers
-    )
+    index = torch.searchsorted(torch.tensor(network.architecture.species), batch.system.numbers)
     reference = batch.system.sum_by_system(network.reference_energy[index])
     target = ((batch.energy - reference) / counts).to(dtype)
     e = ((energy / counts - target) ** 2).mean()

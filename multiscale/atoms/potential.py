@@ -1,0 +1,315 @@
+"""The potential as its users see it: load it, give it a system and a field, get a response."""
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from multiscale import units
+from multiscale.atoms.kernel import Weights, evaluate, fold
+from multiscale.atoms.neighbours import Pairs, find_pairs, pad
+from multiscale.atoms.network import Architecture, Network
+from multiscale.atoms.system import Field, Response, Sites, System
+from multiscale.resources import data_path
+
+if TYPE_CHECKING:
+    from multiscale.atoms.calculator import ElectricCalculator
+
+SKIN = 0.5
+"""How much farther than the cutoff pairs are listed, in angstrom."""
+CARD, WEIGHTS = "card.toml", "weights.safetensors"
+
+
+class _Listed(NamedTuple):
+    """A neighbour list and the state that it was made for."""
+
+    pairs: Pairs
+    positions: NDArray[np.float64]
+    cell: NDArray[np.float64]
+    numbers: NDArray[np.int64]
+    system_index: NDArray[np.int64]
+
+
+class ElectricPotential(nn.Module):
+    """A machine-learned potential energy with forces, stress and polarization.
+
+    On the CPU a compiled kernel evaluates it; on other devices torch does. Both give the same numbers to
+    the precision chosen. Positions and results are float64 on the CPU, whatever the precision inside.
+
+    Parameters
+    ----------
+    network : Network
+        The trained energy.
+    card : mapping
+        The model card: what it was trained on, its errors, its domain of validity.
+    dtype : torch.dtype
+        Precision of the arithmetic inside, float32 or float64.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        card: Mapping[str, Any] | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(dtype)
+        self.card: Mapping[str, Any] = card or {}
+        self.dtype = dtype
+        self._weights: Weights | None = None
+        self._listed: _Listed | None = None
+
+    @classmethod
+    def load(
+        cls, path_or_name: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> Self:
+        """Return a potential from a folder, or one that ships by its name.
+
+        Parameters
+        ----------
+        path_or_name : str or Path
+            A folder with card.toml and weights.safetensors, or a shipped name such as "pbtio3-pbesol".
+        device : str
+            A torch device.
+        dtype : torch.dtype
+            Precision of the arithmetic inside.
+
+        Raises
+        ------
+        ValueError
+            If there is no such potential, or its files are incomplete or damaged.
+        """
+        folder = _find(path_or_name)
+        try:
+            card = tomllib.loads((folder / CARD).read_text(encoding="utf-8"))
+            architecture = Architecture.from_dict(card["architecture"])
+            network = Network(architecture)
+            network.load_state_dict(load_file(folder / WEIGHTS))
+        except (OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(
+                f"potential {folder} is incomplete or damaged ({reason}), expected {CARD} and "
+                f"{WEIGHTS}. Restore the folder or train again."
+            ) from error
+        return cls(network.to(device), card, dtype)
+
+    @property
+    def species(self) -> tuple[int, ...]:
+        """Return the atomic numbers that the potential was trained on."""
+        return self.network.architecture.species
+
+    @property
+    def cutoff(self) -> float:
+        """Return the range of the local features in angstrom."""
+        return self.network.architecture.cutoff
+
+    def reset(self) -> None:
+        """Forget the neighbour list and the folded weights (after training, or to free memory)."""
+        self._listed = self._weights = None
+
+    def evaluate(
+        self,
+        system: System,
+        electric_field: Field = None,
+        *,
+        forces: bool = True,
+        stress: bool = True,
+        polarization: bool = True,
+        born_charges: bool = False,
+        polarizability: bool = False,
+    ) -> Response:
+        """Return energy and derivatives of a batch of systems, in a field or without.
+
+        The enthalpy is U0 - E.mu with the dipole mu = sum_i Z_i (s_i - s_i,ref) h of the fixed Born charges
+        in system.sites. Forces are -dU/dR; stress is dU/dstrain / V at fixed Cartesian E, with the strain
+        h -> h (1 + strain), so that the torque of a field is in its antisymmetric part.
+
+        Parameters
+        ----------
+        system : System
+            What to evaluate; with sites if a field or the polarization is asked for.
+        electric_field : None, Tensor of shape (3,) or (n_systems, 3), or callable
+            Field in V/angstrom. A callable gets the dipoles (n_systems, 3) in e*angstrom and returns the
+            field that acts; the energy is then U0 alone, and forces and stress contain that field.
+        forces, stress, polarization, born_charges, polarizability : bool
+            What is needed. Without sites the dipole and the polarization are None. This version has no
+            electronic polarizability: asking for it is an error.
+
+        Raises
+        ------
+        ValueError
+            If a species is unknown, or a field acts on a system without a polarization reference.
+        """
+        if polarizability:
+            raise ValueError(
+                "polarizability is asked of a potential with fixed Born charges, expected one with "
+                "an electronic response. Leave it out."
+            )
+        if electric_field is not None and system.sites is None:
+            raise ValueError(
+                "electric_field is set on a system without polarization (sites is None), expected "
+                "Born charges. Attach Sites, or remove the field."
+            )
+        energy, force, virial = self._bare(system)
+        dipole = None
+        if system.sites is not None:
+            dipole, pull, turn, work = _couple(system, system.sites, electric_field)
+            if pull is not None:
+                force, virial, energy = force + pull, virial - turn, energy - work
+        volume = system.volume
+        return Response(
+            energy=energy,
+            forces=force if forces else None,
+            stress=virial / volume[:, None, None] if stress else None,
+            dipole=dipole,
+            polarization=units.C_PER_M2 * dipole / volume[:, None]
+            if polarization and dipole is not None
+            else None,
+            born_charges=system.sites.charges if born_charges and system.sites else None,
+        )
+
+    def calculator(self, sites: Sites | None = None) -> "ElectricCalculator":
+        """Return an ASE calculator; a field is set by its attribute electric_field (V/angstrom).
+
+        Parameters
+        ----------
+        sites : Sites, optional
+            Polarization reference of the structure that will be calculated; gives dipole and field.
+        """
+        from multiscale.atoms.calculator import ElectricCalculator  # noqa: PLC0415  ASE classes
+
+        return ElectricCalculator(self, sites)
+
+    def _bare(self, system: System) -> tuple[Tensor, Tensor, Tensor]:
+        """Return energies, forces and virials without a field."""
+        species = self._species_index(system)
+        reference = self.network.reference_energy.double().cpu().numpy()
+        index = system.system_index.cpu().numpy()
+        pairs = self._pairs(system)
+        if next(self.network.parameters()).device.type != "cpu":
+            energy, forces, virial = self._with_torch(system, species, pairs)
+        else:
+            if self._weights is None:
+                self._weights = fold(self.network, self.dtype)
+            positions = np.ascontiguousarray(system.positions.detach().numpy())
+            cell = np.ascontiguousarray(system.cell.detach().numpy())
+            result = evaluate(self._weights, positions, cell, species, index, pairs)
+            energy, forces, virial = (torch.from_numpy(x) for x in result)
+        offset = np.bincount(index, weights=reference[species], minlength=system.n_systems)
+        return energy + torch.from_numpy(offset), forces, virial
+
+    def _with_torch(
+        self, system: System, species: NDArray[np.int64], pairs: Pairs
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the same by automatic differentiation, on the device of the network."""
+        from multiscale.atoms.training import gradients  # noqa: PLC0415  training imports more
+
+        rows = pad(pairs, species, len(self.species))
+        device = next(self.network.parameters()).device
+        moved = system.to(device)
+        energy, forces, virial = gradients(self.network, moved, rows.to(device), create_graph=False)
+        return energy.double().cpu(), forces.double().cpu(), virial.double().cpu()
+
+    def _species_index(self, system: System) -> NDArray[np.int64]:
+        """Return the index of each atom's species; refuse species that were not trained on."""
+        numbers = system.numbers.cpu().numpy()
+        known = np.asarray(self.species)
+        index = np.searchsorted(known, numbers).clip(max=len(known) - 1)
+        if not np.array_equal(known[index], numbers):
+            self.check_species(numbers)
+        return np.asarray(index)
+
+    def check_species(self, numbers: NDArray[np.int64]) -> None:
+        """Raise ValueError if the potential was not trained on one of these atomic numbers."""
+        from ase.data import chemical_symbols  # noqa: PLC0415
+
+        strange = sorted(set(np.asarray(numbers).tolist()) - set(self.species))
+        if strange:
+            raise ValueError(
+                f"species {', '.join(chemical_symbols[z] for z in strange)} is unknown to the potential, "
+                f"expected only {', '.join(chemical_symbols[z] for z in self.species)}. "
+                "Choose a potential trained on it."
+            )
+
+    def _pairs(self, system: System) -> Pairs:
+        """Return a neighbour list that still holds all pairs within the cutoff."""
+        positions, cell = (
+            system.positions.detach().cpu().numpy(),
+            system.cell.detach().cpu().numpy(),
+        )
+        numbers, index = system.numbers.cpu().numpy(), system.system_index.cpu().numpy()
+        old = self._listed
+        if (
+            old is None
+            or not np.array_equal(old.numbers, numbers)
+            or not np.array_equal(old.system_index, index)
+            or _has_moved(old, positions, cell, self.cutoff)
+        ):
+            pairs = find_pairs(system, self.cutoff + SKIN)
+            self._listed = _Listed(pairs, positions.copy(), cell.copy(), numbers, index)
+            return pairs
+        return old.pairs
+
+
+def _has_moved(
+    old: _Listed, positions: NDArray[np.float64], cell: NDArray[np.float64], cutoff: float
+) -> bool:
+    """Tell whether a pair outside the list may have come within the cutoff.
+
+    With F = h_old^-1 h a listed-out vector r becomes r F + d_j - d_i, no shorter than s |r| - 2 max|d|, where
+    s >= 1 - |F - 1| bounds the smallest singular value of F and d are displacements besides F.
+    """
+    F = np.linalg.solve(old.cell, cell)
+    shrink = 1 - np.sqrt(((F - np.eye(3)) ** 2).sum(axis=(1, 2)))
+    moved = positions - np.matmul(old.positions[:, None], F[old.system_index])[:, 0]
+    squares = np.einsum("ia,ia->i", moved, moved)
+    farthest = np.zeros(len(cell))
+    np.maximum.at(farthest, old.system_index, squares)
+    return bool(np.any(2 * np.sqrt(farthest) > shrink * (cutoff + SKIN) - cutoff))
+
+
+def _couple(
+    system: System, sites: Sites, electric_field: Field
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+    """Return dipoles, and forces, dmu/dstrain.E and E.mu if there is a field."""
+    home = system.cell[system.system_index]
+    u = system.positions - torch.matmul(sites.scaled[:, None], home)[:, 0]
+    dipole = system.sum_by_system(torch.matmul(sites.charges, u[:, :, None])[:, :, 0])
+    nothing = torch.zeros(())
+    if electric_field is None:
+        return dipole, None, nothing, nothing
+    given = callable(electric_field)
+    E = electric_field(dipole) if callable(electric_field) else electric_field
+    E = torch.as_tensor(E, dtype=u.dtype).expand(system.n_systems, 3)
+    pull = torch.matmul(E[system.system_index][:, None], sites.charges)[:, 0]
+    turn = system.sum_by_system(u[:, :, None] * pull[:, None, :])
+    work = nothing if given else (E * dipole).sum(1)
+    return dipole, pull, turn, work
+
+
+def _find(path_or_name: str | Path) -> Path:
+    """Return the folder of a potential."""
+    folder = Path(path_or_name)
+    if (folder / CARD).is_file():
+        return folder
+    shipped = names()
+    if str(path_or_name) in shipped:
+        return data_path("potentials", str(path_or_name))
+    nearest = get_close_matches(str(path_or_name), shipped, n=1, cutoff=0)
+    hint = f", nearest is {nearest[0]!r}" if nearest else ""
+    raise ValueError(
+        f"potential {str(path_or_name)!r} is unknown{hint}, expected a shipped name or a folder with {CARD}. "
+        f"Choose one of {', '.join(shipped) or 'none'}, or train one."
+    )
+
+
+def names() -> list[str]:
+    """Return the names of the potentials that ship."""
+    return sorted(p.parent.name for p in data_path("potentials").glob(f"*/{CARD}"))

@@ -10,6 +10,8 @@ kernels       extract_kernel: kernel, mass, friction with errors
 direct        integral-kernel inversion without a model, for diagnosis
 embedding     auxiliary variables with exact fluctuation-dissipation
 simulate      batched trajectories of the embedded equation
+replay        the fitted equation under the conditions of its run
+orientation   walkers of a cubic crystal in one frame
 validation    checks of trajectories and kernels
 kinetics      kinetic coefficient of the field model
 
@@ -20,11 +22,12 @@ from multiscale.gle.correlations import block_correlations, velocity_autocorrela
 from multiscale.gle.direct import integrated_kernel
 from multiscale.gle.embedding import Embedding, embed, kernel_of
 from multiscale.gle.forces import PolynomialForce, confining_mean_force, fit_mean_force
-from multiscale.gle.kernels import Kernel, extract_kernel
+from multiscale.gle.kernels import Kernel, extract_kernel, mean_force_of
 from multiscale.gle.kinetics import field_mass, kinetic_coefficient
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin
+from multiscale.gle.replay import replay
 from multiscale.gle.simulate import Trajectory, simulate
-from multiscale.gle.validation import Check, time_step
+from multiscale.gle.validation import Check, finite_frames, time_step
 
 __all__ = [
     "Check",
@@ -37,13 +40,16 @@ __all__ = [
     "embed",
     "extract_kernel",
     "field_mass",
+    "finite_frames",
     "fit_mean_force",
     "friction_of",
     "integrated_kernel",
     "kernel_at",
     "kernel_of",
     "kinetic_coefficient",
+    "mean_force_of",
     "passivity_margin",
+    "replay",
     "simulate",
     "time_step",
     "velocity_autocorrelation",

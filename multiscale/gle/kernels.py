@@ -16,7 +16,7 @@ from multiscale.gle.forces import PolynomialForce, confining_mean_force
 from multiscale.gle.likelihood import Bath, Model, impedance, noise_ratio
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin, poles
 from multiscale.gle.pursuit import Fit, Limits, pursue, refine
-from multiscale.gle.spectra import GroupedSpectra, Spectra, average, grouped_spectra
+from multiscale.gle.spectra import Spectra, average, grouped_spectra
 from multiscale.gle.validation import (
     Check,
     drift_check,
@@ -28,6 +28,7 @@ from multiscale.gle.validation import (
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+MeanForce = PolynomialForce | Callable[[Array], Array] | Sequence[Array]
 
 BAND = 0.5  # share of the Nyquist frequency that enters the likelihood
 
@@ -58,7 +59,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     trajectory: Array | Sequence[Array],
     dt: float,
     kT: float,
-    mean_force: Callable[[Array], Array] | Sequence[Array] | None = None,
+    mean_force: MeanForce | None = None,
     *,
     window: float,
     n_modes: int = 8,
@@ -100,11 +101,14 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
         mean_force_error = 1.0 if mean_force is None else 0.0
     curvature = float(np.mean(np.concatenate(forces) ** 2)) / kT
     bath = Bath(kT, curvature, mean_force_error)
-    limits = Limits(1 / window, 1 / dt)
+    limits = Limits(1 / window, BAND * np.pi / dt)
     grouped = grouped_spectra(
         list(zip(records, forces, strict=True)),
-        dt, resolution=np.pi / (4 * window), band=BAND * np.pi / dt,
-    )  # fmt: skip
+        dt,
+        resolution=np.pi / (4 * window),
+        band=BAND * np.pi / dt,
+        edge=20 * window,
+    )
     spectra = average(grouped)
     guess = mass if mass is not None else _mass_guess(spectra, kT)
     fit = pursue(bath, spectra, limits, mass=guess, n_modes=n_modes)
@@ -141,14 +145,14 @@ def _long_enough(records: Sequence[Array], dt: float, window: float) -> None:
 def _forces(
     records: Sequence[Array],
     kT: float,
-    mean_force: Callable[[Array], Array] | Sequence[Array] | None,
+    mean_force: MeanForce | None,
 ) -> list[Array]:
     if mean_force is None:
         fitted = confining_mean_force(np.concatenate(records), kT)
         return [fitted(x) for x in records]
     if callable(mean_force):
         return [np.asarray(mean_force(x), np.float64) for x in records]
-    forces = records_of(mean_force)
+    forces = records_of(list(mean_force))
     if [x.shape for x in records] != [F.shape for F in forces]:
         raise ValueError(
             f"mean_force has lengths {[F.size for F in forces]}, expected "
@@ -170,7 +174,7 @@ def _relaxation_time(spectra: Spectra) -> float:
 
 
 def _bootstrap(
-    model: Model, bath: Bath, grouped: GroupedSpectra, limits: Limits, n: int, seed: int
+    model: Model, bath: Bath, grouped: Spectra, limits: Limits, n: int, seed: int
 ) -> list[Model]:
     """Return models refitted to spectra whose frequencies are resampled within each bin."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))

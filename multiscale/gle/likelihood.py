@@ -99,37 +99,53 @@ def folded(model: Model, bath: Bath, spectra: Spectra) -> Array:
 def noise_ratio(model: Model, bath: Bath, spectra: Spectra) -> Array:
     """Return |R|^2 / (2 kT m Re K) per bin (n,): 1 within 1/sqrt(count) when FDT and GLE hold."""
     Z, K = impedance(model, bath, spectra.omega)
-    S = 2 * bath.kT * model.mass * K.real + np.abs(Z) ** 2 * folded(model, bath, spectra)
-    return _power(Z, spectra) / S
+    seen = observed(model, bath, spectra)
+    S = 2 * bath.kT * model.mass * K.real + np.abs(Z) ** 2 * seen.alias
+    return _power(Z, seen) / S
 
 
-def _power(Z: Complex, spectra: Spectra) -> Array:
-    return np.asarray(
-        np.abs(Z) ** 2 * spectra.xx - 2 * (Z * spectra.xf).real + spectra.ff, dtype=float
-    )
+class Observed(NamedTuple):
+    """Spectra as the model at hand sees them: corrected for the taper, and what folds back."""
+
+    omega: Array
+    weight: Array
+    xx: Array
+    xf: Complex
+    ff: Array
+    alias: Array
 
 
-def evaluate(model: Model, bath: Bath, spectra: Spectra, alias: Array) -> Evaluation:
-    """Return -log-likelihood with exact gradient; alias (n,) is `folded`, held fixed."""
-    K, dK = kernel_and_slopes(model.network, spectra.omega)
-    return _evaluate(model, bath, spectra, alias, K, dK)
+def observed(model: Model, bath: Bath, spectra: Spectra) -> Observed:
+    """Return spectra with x replaced by x + i (Z'/Z) e: the taper's slope, to first order."""
+    omega = spectra.omega
+    Z, _ = impedance(model, bath, omega)
+    h = 1e-4 * (omega + 1 / spectra.step * 1e-3)
+    slope = (impedance(model, bath, omega + h)[0] - impedance(model, bath, omega - h)[0]) / (2 * h)
+    q = 1j * slope / Z
+    xx = spectra.xx + 2 * (q.conj() * spectra.xe).real + np.abs(q) ** 2 * spectra.ee
+    xf = spectra.xf + q * spectra.ef
+    return Observed(omega, spectra.weight, xx, xf, spectra.ff, folded(model, bath, spectra))
 
 
-def _evaluate(
-    model: Model, bath: Bath, spectra: Spectra, alias: Array, K: Complex, dK: Complex
-) -> Evaluation:
-    omega, n, m = spectra.omega, spectra.weight, model.mass
+def _power(Z: Complex, seen: Observed) -> Array:
+    return np.asarray(np.abs(Z) ** 2 * seen.xx - 2 * (Z * seen.xf).real + seen.ff, dtype=float)
+
+
+def evaluate(model: Model, bath: Bath, seen: Observed) -> Evaluation:
+    """Return -log-likelihood and its gradient at fixed corrections (`observed` updates them)."""
+    K, dK = kernel_and_slopes(model.network, seen.omega)
+    omega, n, m = seen.omega, seen.weight, model.mass
     inertia = m * (1j * omega * K - omega**2)
     Z = inertia - model.tilt * bath.curvature
     head = np.stack([inertia, np.full_like(Z, -bath.curvature)])
     dZ = np.concatenate([head, 1j * omega * m * dK])
     thermal = 2 * bath.kT * m
     S0 = thermal * K.real
-    S = S0 + np.abs(Z) ** 2 * alias
+    S = S0 + np.abs(Z) ** 2 * seen.alias
     dS = np.concatenate([[S0, np.zeros_like(S0)], thermal * dK.real])
-    dS = dS + 2 * (dZ * Z.conj()).real * alias
-    Q, Zlin = _power(Z, spectra), Z + bath.curvature
-    dQ = 2 * (dZ * (Z.conj() * spectra.xx - spectra.xf)).real
+    dS = dS + 2 * (dZ * Z.conj()).real * seen.alias
+    Q, Zlin = _power(Z, seen), Z + bath.curvature
+    dQ = 2 * (dZ * (Z.conj() * seen.xx - seen.xf)).real
     dlnS, dlnZ = dS / S, dZ / Zlin
     value = float(np.sum(n * (Q / S + np.log(S) - np.log(np.abs(Zlin) ** 2))))
     gradient = (dQ / S + (1 - Q / S) * dlnS - 2 * dlnZ.real) @ n
@@ -138,7 +154,7 @@ def _evaluate(
         gradient[1] += model.tilt / bath.tilt_error**2
     # expected information: that of the linear spectrum S/|Z|^2, plus what nonlinear motion adds
     dlnf = dlnS - 2 * dlnZ.real
-    extra = n * 2 * np.maximum(spectra.xx / S - 1 / np.abs(Zlin) ** 2, 0)
+    extra = n * 2 * np.maximum(seen.xx / S - 1 / np.abs(Zlin) ** 2, 0)
     scoring = (n * dlnf) @ dlnf.T + ((extra * dZ) @ dZ.conj().T).real
     if bath.tilt_error > 0:
         scoring[1, 1] += 1 / bath.tilt_error**2
@@ -146,16 +162,16 @@ def _evaluate(
 
 
 def score_candidates(
-    model: Model, bath: Bath, spectra: Spectra, alias: Array, atoms: Complex
+    model: Model, bath: Bath, seen: Observed, atoms: Complex
 ) -> tuple[Array, Array]:
     """Return slope and curvature (n_atoms,) of -ln p in the weight of unit atoms (n_atoms, n)."""
-    omega, n, m = spectra.omega, spectra.weight, model.mass
+    omega, n, m = seen.omega, seen.weight, model.mass
     Z, K = impedance(model, bath, omega)
     dZ = 1j * omega * m * atoms
-    S = 2 * bath.kT * m * K.real + np.abs(Z) ** 2 * alias
-    dS = 2 * bath.kT * m * atoms.real + 2 * (dZ * Z.conj()).real * alias
-    Q, Zlin = _power(Z, spectra), Z + bath.curvature
-    dQ = 2 * (dZ * (Z.conj() * spectra.xx - spectra.xf)).real
+    S = 2 * bath.kT * m * K.real + np.abs(Z) ** 2 * seen.alias
+    dS = 2 * bath.kT * m * atoms.real + 2 * (dZ * Z.conj()).real * seen.alias
+    Q, Zlin = _power(Z, seen), Z + bath.curvature
+    dQ = 2 * (dZ * (Z.conj() * seen.xx - seen.xf)).real
     dlnZ = 2 * (dZ / Zlin).real
     slope = (dQ / S + (1 - Q / S) * dS / S - dlnZ) @ n
     curvature = (dS / S - dlnZ) ** 2 @ n

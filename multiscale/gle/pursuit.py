@@ -11,8 +11,8 @@ from multiscale.gle.likelihood import (
     Evaluation,
     Model,
     evaluate,
-    folded,
     kernel_and_slopes,
+    observed,
     pack,
     score_candidates,
     unpack,
@@ -45,23 +45,25 @@ def refine(model: Model, bath: Bath, spectra: Spectra, limits: Limits, n_iter: i
     low, high = _bounds(model.network, bath, limits)
     p = np.clip(pack(model), low, high)
     damping = 1e-3
-    alias = folded(unpack(p, model.network), bath, spectra)
-    here = evaluate(unpack(p, model.network), bath, spectra, alias)
+    now = unpack(p, model.network)
+    seen = observed(now, bath, spectra)
+    here = evaluate(now, bath, seen)
     for _ in range(n_iter):
         step, gain = _step(here, damping, p, low, high)
         trial = p + step
-        there = evaluate(unpack(trial, model.network), bath, spectra, alias)
+        there = evaluate(unpack(trial, model.network), bath, seen)
         if there.value < here.value:
             p, damping = trial, max(damping / 5, 1e-9)
-            alias = folded(unpack(p, model.network), bath, spectra)
-            here = evaluate(unpack(p, model.network), bath, spectra, alias)
+            now = unpack(p, model.network)
+            seen = observed(now, bath, spectra)
+            here = evaluate(now, bath, seen)
             if abs(gain) < 1e-3:
                 break
         else:
             damping = max(10 * damping, 1e-6)
             if damping > 1e6 or abs(gain) < 1e-4:
                 break
-    return Fit(unpack(p, model.network), here.value)
+    return Fit(now, here.value)
 
 
 def _step(
@@ -102,27 +104,27 @@ def _bounds(network: Network, bath: Bath, limits: Limits) -> tuple[Array, Array]
 
 
 def dictionary(limits: Limits) -> Network:
-    """Return unit atoms to choose from: relaxations, then oscillations (g+ and g- together)."""
+    """Return unit atoms to choose from: relaxations, and oscillations one line width apart."""
     rates = np.geomspace(limits.slowest, limits.fastest, 24)
-    decay, frequency = np.meshgrid(
-        np.geomspace(limits.slowest, 0.5 * limits.fastest, 10),
-        np.geomspace(limits.slowest, 0.5 * limits.fastest, 60),
-    )
-    keep = decay.ravel() < 2 * frequency.ravel()
-    decay, frequency = decay.ravel()[keep], frequency.ravel()[keep]
+    pairs = [
+        (g, w)
+        for g in np.geomspace(max(limits.slowest, limits.fastest / 200), limits.fastest / 2, 9)
+        for w in np.arange(max(g / 2, limits.slowest), 0.95 * limits.fastest, g)
+    ]
+    decay, frequency = np.array(pairs).T
     one = np.ones(decay.size)
     return Network(np.ones(rates.size), rates, one, one, decay, frequency)
 
 
 def start(bath: Bath, spectra: Spectra, limits: Limits, mass: float) -> Model:
     """Return the best single relaxation of a coarse grid, as first guess."""
-    alias = np.zeros_like(spectra.omega)
     models = [
         Model(mass, 0.0, EMPTY._replace(weight=np.array([f * r]), rate=np.array([r])))
         for r in np.geomspace(limits.slowest, limits.fastest, 12)
         for f in np.geomspace(0.03 * limits.slowest, limits.fastest, 16)
     ]
-    return min(models, key=lambda model: evaluate(model, bath, spectra, alias).value)
+    values = [evaluate(model, bath, observed(model, bath, spectra)).value for model in models]
+    return models[int(np.argmin(values))]
 
 
 def pursue(
@@ -207,11 +209,11 @@ def _without_one(network: Network) -> list[Network]:
 
 def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Network) -> list[Model]:
     """Return model plus one mode: the two best relaxations and the three best oscillations."""
-    alias = folded(model, bath, spectra)
+    seen = observed(model, bath, spectra)
     k, j = atoms.rate.size, atoms.decay.size
     _, slopes = kernel_and_slopes(atoms, spectra.omega)
     unit = np.concatenate([slopes[:k], slopes[2 * k : 2 * k + 2 * j]])
-    slope, curvature = score_candidates(model, bath, spectra, alias, unit)
+    slope, curvature = score_candidates(model, bath, seen, unit)
     score = np.where(slope < 0, -slope / np.sqrt(curvature), 0.0)
     weight = np.maximum(-slope, 0) / curvature
     models = [

@@ -18,7 +18,7 @@ from multiscale.gle.forces import PolynomialForce
 Array = NDArray[np.float64]
 
 
-Force = Callable[[Array], Array]
+Force = Callable[[Array], Array] | PolynomialForce
 
 
 class Scheme(NamedTuple):
@@ -40,23 +40,25 @@ class Trajectory(NamedTuple):
 
 
 @jit
-def _polynomial(x: Array, center: float, coefficients: Array) -> Array:
-    y = x - center
-    force = np.full_like(x, coefficients[-1])
-    for k in range(coefficients.size - 2, -1, -1):
-        force = force * y + coefficients[k]
-    return force
+def _polynomial(x: Array, center: float, coefficients: Array, force: Array) -> None:
+    for r in range(x.size):
+        value = coefficients[-1]
+        for k in range(coefficients.size - 2, -1, -1):
+            value = value * (x[r] - center) + coefficients[k]
+        force[r] = value
 
 
 @jit
-def _flow(u: Array, E: Array, noise: Array) -> Array:
-    """Return E u + noise for every replica: (n, n_replicas)."""
-    out = noise.copy()
+def _flow(u: Array, xi: Array, E: Array, L: Array, out: Array) -> None:
+    """Set u to E u + L xi for every replica; all (n, n_replicas), out is work space."""
     for i in range(E.shape[0]):
+        for r in range(u.shape[1]):
+            out[i, r] = 0.0
         for j in range(E.shape[1]):
+            e, f = E[i, j], L[i, j]
             for r in range(u.shape[1]):
-                out[i, r] += E[i, j] * u[j, r]
-    return out
+                out[i, r] += e * u[j, r] + f * xi[j, r]
+    u[:] = out
 
 
 @jit
@@ -66,17 +68,17 @@ def _steps(
     """Advance x (r,), u (n, r) and force (r,) in place over xi (n_steps, n, r); return records."""
     n_frames, dt, root_mass = xi.shape[0] // scheme.stride, scheme.dt, scheme.root_mass
     positions, velocities = np.empty((n_frames, x.size)), np.empty((n_frames, x.size))
-    zero = np.zeros_like(u)
+    work = np.empty_like(u)
     for t in range(xi.shape[0]):
         for r in range(x.size):
             u[0, r] += 0.5 * dt * (force[r] + drive[t]) / root_mass
             x[r] += 0.5 * dt * u[0, r] / root_mass
-        u[:] = _flow(u, scheme.E, _flow(xi[t], scheme.L, zero))
+        _flow(u, xi[t], scheme.E, scheme.L, work)
         if (t + 1) % scheme.stride == 0:
             velocities[t // scheme.stride] = u[0] / root_mass
         for r in range(x.size):
             x[r] += 0.5 * dt * u[0, r] / root_mass
-        force[:] = _polynomial(x, poly.center, poly.coefficients)
+        _polynomial(x, poly.center, poly.coefficients, force)
         for r in range(x.size):
             u[0, r] += 0.5 * dt * (force[r] + drive[t + 1]) / root_mass
         if (t + 1) % scheme.stride == 0:

@@ -1,13 +1,14 @@
 """Binned spectra of a slow variable and its mean force, from many long records.
 
-Two-sided spectral densities S(w) = int C(t) exp(-i w t) dt. Each record is tapered by a cosine over
-a twentieth of its length at both ends, so that the steep spectrum of a smooth trajectory does not
-leak into the high frequencies. Frequencies go into bins; inside a bin they are dealt to N_GROUPS
-groups whose sums are kept, which is what the frequency-domain bootstrap resamples.
+Two-sided spectral densities S(w) = int C(t) exp(-i w t) dt. Each record has tapered cosine edges,
+lest the steep spectrum of a smooth trajectory leak into the high frequencies. A taper h and a
+filter Z do not commute, Z (h x) = h (Z x) - i h' (Z' x) + ..., so h' x is transformed as well.
+Frequencies go into bins; inside a bin they are dealt to N_GROUPS groups whose sums are kept, which
+is what the frequency-domain bootstrap resamples.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,36 +19,35 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 N_GROUPS = 16
-TAPER = 0.1
-SKIP = 3  # lowest frequencies of a record, touched by the taper and the mean
+LONGEST_EDGE = 0.125  # of a record
 
 
 class Spectra(NamedTuple):
-    """Spectral densities in frequency bins (n_bins,); x in its unit, F in eV per that unit."""
+    """Spectral densities in bins (n_bins,), or their sums (n_bins, N_GROUPS); F in eV per unit.
 
-    omega: Array  # 1/ps (angular)
+    x is the tapered variable, e (edge) the variable times the taper's slope, f the tapered force.
+    """
+
+    omega: Array  # (n_bins,) 1/ps (angular)
     weight: Array  # effective number of independent frequencies
     xx: Array  # <|x|^2>
-    xf: Complex  # <x F*>
-    ff: Array  # <|F|^2>
+    ee: Array  # <|e|^2>
+    ff: Array  # <|f|^2>
+    xe: Complex  # <x e*>
+    xf: Complex  # <x f*>
+    ef: Complex  # <e f*>
     step: float  # time between frames, ps
 
 
-class GroupedSpectra(NamedTuple):
-    """Sums over the frequencies of each bin and group, shape (n_bins, N_GROUPS)."""
-
-    omega: Array
-    weight: Array
-    xx: Array
-    xf: Complex
-    ff: Array
-    step: float
-
-
 def grouped_spectra(
-    records: Sequence[tuple[Array, Array]], dt: float, *, resolution: float, band: float
-) -> GroupedSpectra:
-    """Return the spectra of records, summed in bins.
+    records: Sequence[tuple[Array, Array]],
+    dt: float,
+    *,
+    resolution: float,
+    band: float,
+    edge: float,
+) -> Spectra:
+    """Return the sums of the spectra of records in bins and groups, (n_bins, N_GROUPS).
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def grouped_spectra(
     dt : time between frames, ps
     resolution : width of a frequency bin, 1/ps (angular); bins widen until they hold N_GROUPS
     band : highest angular frequency used, 1/ps
+    edge : length of the tapered edges, ps, at most LONGEST_EDGE of a record; much longer than the
+        memory, or than what an eighth of a record allows
 
     Raises
     ------
@@ -64,23 +66,21 @@ def grouped_spectra(
     """
     width, n_bins = _bins(records, dt, resolution, band)
     shape = (n_bins, N_GROUPS)
-    count, moment, xx, ff = (np.zeros(shape) for _ in range(4))
-    xf = np.zeros(shape, complex)
+    sums = [np.zeros(shape, complex) for _ in range(8)]
     dealt = 0
     for x, F in records:
-        omega, weight, hx, hf = _transform(x, F, dt, band)
+        omega, weight, hx, he, hf = _transform(x, F, dt, band, edge)
         index = np.minimum((omega / width).astype(np.intp), n_bins - 1)
         flat = index * N_GROUPS + (dealt + np.arange(omega.size)) % N_GROUPS
         dealt += omega.size
-        product = hx * hf.conj()
-        count += weight * _deal(flat, np.ones(omega.size), shape)
-        moment += weight * _deal(flat, omega, shape)
-        xx += weight * _deal(flat, _square(hx), shape)
-        ff += weight * _deal(flat, _square(hf), shape)
-        xf += weight * (_deal(flat, product.real, shape) + 1j * _deal(flat, product.imag, shape))
-    filled = count.sum(1) > 0
-    mean_omega = moment[filled].sum(1) / count[filled].sum(1)
-    return GroupedSpectra(mean_omega, count[filled], xx[filled], xf[filled], ff[filled], dt)
+        pairs = ((hx, hx), (he, he), (hf, hf), (hx, he), (hx, hf), (he, hf))
+        terms = (omega + 0j, np.ones(omega.size, complex), *(a * b.conj() for a, b in pairs))
+        for i, term in enumerate(terms):
+            sums[i] += weight * (_deal(flat, term.real, shape) + 1j * _deal(flat, term.imag, shape))
+    filled = sums[1].real.sum(1) > 0
+    moment, count, xx, ee, ff, xe, xf, ef = (total[filled] for total in sums)
+    omega = moment.real.sum(1) / count.real.sum(1)
+    return Spectra(omega, count.real, xx.real, ee.real, ff.real, xe, xf, ef, dt)
 
 
 def _bins(
@@ -97,37 +97,43 @@ def _bins(
     return width, n_bins
 
 
-def _square(z: Complex) -> Array:
-    return z.real**2 + z.imag**2
-
-
 def _deal(flat: NDArray[np.intp], term: Array, shape: tuple[int, int]) -> Array:
     return np.bincount(flat, term, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
 
-def _transform(x: Array, F: Array, dt: float, band: float) -> tuple[Array, float, Complex, Complex]:
-    """Return angular frequencies below band, weight of each, and tapered transforms of x and F."""
+def _transform(
+    x: Array, F: Array, dt: float, band: float, edge: float
+) -> tuple[Array, float, Complex, Complex, Complex]:
+    """Return frequencies below band, weight of each, and transforms of h x, h' x and h F."""
     n = prev_fast_len(len(x), real=True)
-    taper = tukey(n, TAPER)
+    taper = tukey(n, 2 * min(LONGEST_EDGE, edge / (n * dt)))
     norm = np.sqrt(dt / np.sum(taper**2))
     omega = 2 * np.pi / (n * dt) * np.arange(n // 2 + 1)
-    keep = slice(SKIP, int(np.searchsorted(omega, band)))
+    keep = slice(1, int(np.searchsorted(omega, band)))  # all but the mean: the Jacobian needs them
     weight = float(np.sum(taper**2) ** 2 / (n * np.sum(taper**4)))
-    hx, hf = (rfft((y[:n] - np.mean(y[:n])) * taper)[keep] * norm for y in (x, F))
-    return omega[keep], weight, hx, hf
+    y, force = x[:n] - np.mean(x[:n]), F[:n] - np.mean(F[:n])
+    slope = np.gradient(taper, dt)
+    hx, he, hf = (rfft(part)[keep] * norm for part in (taper * y, slope * y, taper * force))
+    return omega[keep], weight, hx, he, hf
 
 
-def average(grouped: GroupedSpectra, rng: np.random.Generator | None = None) -> Spectra:
+def average(sums: Spectra, rng: np.random.Generator | None = None) -> Spectra:
     """Return the mean spectra, or with rng a bootstrap replica (groups drawn with replacement)."""
-    n_bins = grouped.omega.size
+    n_bins = sums.omega.size
     if rng is None:
         draw = np.ones((n_bins, N_GROUPS))
     else:
         draw = rng.multinomial(N_GROUPS, np.full(N_GROUPS, 1 / N_GROUPS), n_bins).astype(float)
-    count = np.sum(draw * grouped.weight, 1)
+    count = np.sum(draw * sums.weight, 1)
     filled = count > 0
-    xx, xf, ff = (
-        (np.sum(draw * part, 1)[filled] / count[filled])
-        for part in (grouped.xx, grouped.xf, grouped.ff)
+
+    def mean(part: Any) -> Any:
+        return np.sum(draw * part, 1)[filled] / count[filled]
+
+    return Spectra(
+        sums.omega[filled],
+        sums.weight.sum(1)[filled],
+        *(mean(sums.xx), mean(sums.ee), mean(sums.ff)),
+        *(mean(sums.xe), mean(sums.xf), mean(sums.ef)),
+        sums.step,
     )
-    return Spectra(grouped.omega[filled], grouped.weight.sum(1)[filled], xx, xf, ff, grouped.step)

@@ -67,6 +67,23 @@ def records_of(trajectory: Array | Sequence[Array]) -> list[Array]:
     return records
 
 
+def finite_frames(trajectory: Array) -> None:
+    """Check a trajectory of shape (n_walkers, n_frames, n_components).
+
+    Raises
+    ------
+    ValueError
+        Naming walker and frame of the first value that is not finite.
+    """
+    bad = np.argwhere(~np.isfinite(trajectory))
+    if bad.size:
+        walker, frame, _ = bad[0].tolist()
+        raise ValueError(
+            f"frame {frame} of walker {walker} is {trajectory[walker, frame]}, expected finite "
+            "numbers. Cut the trajectory before it."
+        )
+
+
 def drift_check(records: Sequence[Array], relaxation: float, dt: float) -> Check:
     """Return the change of the mean between the halves, in its standard errors.
 
@@ -106,14 +123,4 @@ def noise_check(ratio: Array, count: Array) -> Check:
     return Check(
         "noise", chi2, "below 1.5 per frequency bin", chi2 < 1.5,
         f"the noise spectrum misses 2 kT m Re K by chi^2 = {chi2:.2f} per bin",
-    )  # fmt: skip
-
-
-def gaussian_check(noise: Array) -> Check:
-    """Return the excess kurtosis of noise samples (n,)."""
-    y = noise - np.mean(noise)
-    kurtosis = float(np.mean(y**4) / np.mean(y**2) ** 2 - 3)
-    return Check(
-        "gaussian", kurtosis, "below 0.3 in size", abs(kurtosis) < 0.3,
-        f"the orthogonal force has excess kurtosis {kurtosis:.2f}",
     )  # fmt: skip

@@ -6,6 +6,7 @@ and serves only as a lower bound. `refit` fits each bootstrap sample of the surf
 spread of those coefficients is the covariance to trust.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import scipy.linalg
 import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 
+from multiscale.landau.bounding import least_squares, rising
 from multiscale.landau.polynomials import Array, invariants, terms
 
 
@@ -26,14 +28,22 @@ class Fit(NamedTuple):
     residual: float  # weighted root mean square of the residuals, J/m^3
     r_squared: float
     order: int
+    constrained: bool  # whether the best fit fell beyond the points and was made to rise
 
     @property
-    def identified(self) -> Array:
+    def identified(self) -> NDArray[np.bool_]:
         """Return which terms the data determine, (n_terms,) bool."""
         return np.asarray(np.isfinite(self.coefficients))
 
 
-def fit(P: ArrayLike, f: ArrayLike, weights: ArrayLike | None = None, order: int = 6) -> Fit:
+def fit(
+    P: ArrayLike,
+    f: ArrayLike,
+    weights: ArrayLike | None = None,
+    order: int = 6,
+    *,
+    bounded: bool = False,
+) -> Fit:
     """Fit the m-3m polynomial of an order, with a free constant, by weighted least squares.
 
     Only terms that the points determine are reported; the others (such as a12 from points on the
@@ -49,6 +59,9 @@ def fit(P: ArrayLike, f: ArrayLike, weights: ArrayLike | None = None, order: int
         Inverse variances up to a factor; equal if left out.
     order : int
         2, 4, 6 or 8.
+    bounded : bool
+        Whether to make the polynomial rise beyond the points, where the best fit does not
+        (see bounding). The covariance remains that of the best fit.
 
     Raises
     ------
@@ -63,19 +76,50 @@ def fit(P: ArrayLike, f: ArrayLike, weights: ArrayLike | None = None, order: int
     unscaled, covariance = np.zeros(X.shape[1]), np.zeros((X.shape[1], X.shape[1]))
     unscaled[used] = np.asarray(model.params) / scale[used]
     covariance[np.ix_(used, used)] = model.cov_params() / np.outer(scale[used], scale[used])
+    residuals, constrained = np.asarray(model.resid), False
+    if bounded and _separable(X, w, seen):
+        risen = _rising(X, scale, P, w, order)(f)
+        constrained = not np.allclose(risen, unscaled, rtol=1e-9)
+        unscaled = risen
+        residuals = f - X @ (scale * unscaled)
+    mean = np.average(f, weights=w)
+    square = np.average(residuals**2, weights=w)
     return Fit(
         coefficients=np.where(seen, unscaled[1:], np.nan),
         covariance=np.where(np.outer(seen, seen), covariance[1:, 1:], np.nan),
         constant=float(unscaled[0]),
-        residuals=np.asarray(model.resid),
-        residual=float(np.sqrt(np.average(np.square(model.resid), weights=w))),
-        r_squared=float(model.rsquared),
+        residuals=residuals,
+        residual=float(np.sqrt(square)),
+        r_squared=float(1 - square / np.average((f - mean) ** 2, weights=w)),
         order=order,
+        constrained=constrained,
     )
 
 
+def _rising(X: Array, scale: Array, P: Array, w: Array, order: int) -> Callable[[Array], Array]:
+    """Return f -> (constant, coefficients) of the best fit that rises beyond the points."""
+    seen = identifiable(P, order, w)
+    used = np.append(True, seen)
+    root = np.sqrt(w)
+    Q, R = np.linalg.qr(root[:, None] * X[:, used])
+
+    def solve(f: Array) -> Array:
+        G, h = rising(P, f, order, seen)
+        rows = np.column_stack([np.zeros(len(G)), G])[:, used] / scale[used]
+        out = np.zeros(len(used))
+        out[used] = least_squares(R, Q.T @ (root * f), rows, h) / scale[used]
+        return out
+
+    return solve
+
+
 def refit(
-    P: ArrayLike, samples: ArrayLike, weights: ArrayLike | None = None, order: int = 6
+    P: ArrayLike,
+    samples: ArrayLike,
+    weights: ArrayLike | None = None,
+    order: int = 6,
+    *,
+    bounded: bool = False,
 ) -> Array:
     """Fit many surfaces on the same points, such as the bootstrap samples of one surface.
 
@@ -85,7 +129,7 @@ def refit(
         C/m^2.
     samples : array, shape (n_samples, n)
         Free energy per volume of each sample, J/m^3.
-    weights, order
+    weights, order, bounded
         As in fit.
 
     Returns
@@ -96,9 +140,12 @@ def refit(
     samples = np.asarray(samples, dtype=np.float64)
     P, _, w = _checked(P, samples[0], weights, order)
     X, scale = _design(P, order)
+    seen = identifiable(P, order, w)
+    if bounded and _separable(X, w, seen):
+        solve = _rising(X, scale, P, w, order)
+        return np.where(seen, [solve(sample)[1:] for sample in samples], np.nan)
     root = np.sqrt(w)
     solution = np.linalg.lstsq(root[:, None] * X, (root * samples).T, rcond=1e-12)[0]
-    seen = identifiable(P, order, w)
     return np.asarray(np.where(seen, (solution / scale[:, None])[1:].T, np.nan))
 
 
@@ -117,7 +164,9 @@ def draw(fit: Fit, n: int, rng: np.random.Generator) -> Array:
     return out
 
 
-def identifiable(P: ArrayLike, order: int = 6, weights: ArrayLike | None = None) -> Array:
+def identifiable(
+    P: ArrayLike, order: int = 6, weights: ArrayLike | None = None
+) -> NDArray[np.bool_]:
     """Return which terms points P (n, 3) determine when fitted with a constant, (n_terms,) bool.
 
     A term is determined if its unit vector lies in the row space of the regression matrix.
@@ -140,6 +189,11 @@ def _independent(X: Array) -> NDArray[np.intp]:
     R, pivots = scipy.linalg.qr(_compact(X), mode="r", pivoting=True)
     size = np.abs(np.diag(R))
     return np.sort(pivots[: len(size)][size > 1e-9 * size.max()])
+
+
+def _separable(X: Array, w: Array, seen: NDArray[np.bool_]) -> bool:
+    """Return whether the terms not seen are absent from the data, rather than mixed up in them."""
+    return len(_independent(X * np.sqrt(w)[:, None])) == 1 + int(seen.sum())
 
 
 def _design(P: Array, order: int) -> tuple[Array, Array]:

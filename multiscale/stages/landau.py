@@ -49,6 +49,9 @@ class Options(StageOptions, frozen=True):
     weighting: Literal["stderr", "equal"] = Field(
         "stderr", description="weight points by their standard error, or equally"
     )
+    bounded: bool = Field(
+        True, description="make a model that falls beyond its data rise there, at least cost"
+    )
     samples: int = Field(200, ge=20, le=10_000, description="bootstrap samples of strain coupling")
 
 
@@ -114,11 +117,11 @@ def _fit_temperature(metad: xr.Dataset, options: Options) -> _Point:
     T, volume = float(metad["temperature"]), float(metad["volume"])
     P, f, chosen = _points(metad, options, volume)
     weights = _weights(metad, chosen) if options.weighting == "stderr" else None
-    fit = landau.fit(P, f, weights, options.order)
+    fit = landau.fit(P, f, weights, options.order, bounded=options.bounded)
     resampled = "free_energy_sample" in metad
     if resampled:
         surfaces = _flat(metad["free_energy_sample"])[:, chosen]
-        samples = landau.refit(P, surfaces, weights, options.order)
+        samples = landau.refit(P, surfaces, weights, options.order, bounded=options.bounded)
     else:
         samples = landau.draw(fit, options.samples, stream(options.seed, millikelvin(T)))
     largest = float(np.linalg.norm(P, axis=1).max())

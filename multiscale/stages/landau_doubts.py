@@ -35,10 +35,15 @@ def doubt_fit(ds: xr.Dataset, fit: landau.Fit, T: float, resampled: bool) -> xr.
         f"bounded model at {T:g} K",
         bounded.leading,
         expected="a positive leading coefficient in every direction",
-        ok=bounded.bounded,
+        ok=bounded.bounded and not fit.constrained,
         message=f"The term of order {bounded.power} along [{_text(bounded.direction)}] is "
-        f"{bounded.leading:.3g} (SI). If negative, use the model only within its data, or raise "
-        "cutoff or order.",
+        f"{bounded.leading:.3g} (SI). "
+        + (
+            "The best fit fell beyond the data and was made to rise there: its highest terms say "
+            "little. Raise cutoff, or sample longer."
+            if fit.constrained
+            else "If negative, use the model only within its data, or raise cutoff."
+        ),
     )
     ds = schema.add_trust(
         ds,

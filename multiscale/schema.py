@@ -243,10 +243,10 @@ def _check_finite(array: xr.DataArray, where: str) -> None:
 
 
 def _check_coordinates(ds: xr.Dataset, stage: str) -> None:
-    for name in STAGES[stage].coords:
-        if name not in ds.coords:
+    for needed in STAGES[stage].coords:
+        if needed not in ds.coords:
             raise SchemaError(
-                f"coordinate {name!r} of the {stage} Dataset is missing (have: "
+                f"coordinate {needed!r} of the {stage} Dataset is missing (have: "
                 f"{_names(ds.coords)}). Add its values."
             )
     for name in ds.coords:

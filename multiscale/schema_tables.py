@@ -69,6 +69,16 @@ def _optional(dims: str, units: str, long_name: str, finite: bool = True) -> Var
     return Variable(dims, units, long_name, required=False, finite=finite)
 
 
+def _optional_with_error(dims: str, units: str, long_name: str, *names: str) -> dict[str, Variable]:
+    """Return optional variables with a standard error each; NaN where there is no value."""
+    out = {}
+    for name in names:
+        text = long_name or name.replace("_", " ")
+        out[name] = _optional(dims, units, text, False)
+        out[f"{name}_stderr"] = _optional(dims, units, f"standard error of the {text}", False)
+    return out
+
+
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 AXIS = ("x", "y", "z")
 LABELS: dict[str, tuple[str, ...]] = {
@@ -122,6 +132,7 @@ _METAD = {
     "free_energy_sample": _optional(
         f"sample {_GRID}", "J/m^3", "bootstrap samples of the free energy", False
     ),
+    "free_energy_from_hills": _optional(_GRID, "J/m^3", "free-energy density from hills", False),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
     **_trajectory(required=True),
     "bias": Variable(_RUN, "eV", "bias potential"),
@@ -139,6 +150,7 @@ _METAD = {
 }
 
 _LANDAU = {
+    # NaN for a term that the surface does not determine, such as a12 from points along z only.
     "coefficient": Variable(
         "temperature term", "J/m^3", "Landau coefficient, per (C/m^2)^degree", finite=False
     ),
@@ -149,26 +161,27 @@ _LANDAU = {
         "sample temperature term", "J/m^3", "samples of the coefficients", False
     ),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
-    "stiffness": _optional("temperature voigt voigt_b", "GPa", "elastic stiffness", False),
-    "electrostriction": _optional(
-        "temperature voigt voigt_b", "m^4/C^2", "strain per product of P components", False
+    "spontaneous_polarization": Variable(
+        "temperature axis", "C/m^2", "spontaneous polarization", finite=False
     ),
-    "reference_cell": _optional(
-        "temperature axis", "angstrom", "lattice constant of the unit cell at P = 0", False
-    ),
-    "spontaneous_polarization": Variable("temperature axis", "C/m^2", "spontaneous polarization"),
     "spontaneous_polarization_stderr": _optional(
         "temperature axis", "C/m^2", "standard error of the spontaneous polarization", False
     ),
-    "susceptibility": _optional("temperature", "1", "dielectric susceptibility along P", False),
-    "coercive_field": _optional("temperature", "V/m", "intrinsic coercive field", False),
-    "coercive_field_stderr": _optional(
-        "temperature", "V/m", "standard error of the coercive field", False
+    **_optional_with_error("temperature voigt voigt_b", "GPa", "elastic stiffness", "stiffness"),
+    **_optional_with_error(
+        "temperature voigt voigt_b", "m^4/C^2", "strain per product of P", "electrostriction"
     ),
-    "transition_temperature": _optional("transition?", "K", "transition temperature", False),
-    "transition_temperature_stderr": _optional(
-        "transition?", "K", "standard error of the transition temperature", False
+    **_optional_with_error(
+        "temperature axis", "angstrom", "lattice constant at P = 0", "reference_cell"
     ),
+    **_optional_with_error("temperature", "J/m^3", "", "well_depth"),
+    **_optional_with_error("temperature", "1", "", "susceptibility", "susceptibility_transverse"),
+    **_optional_with_error("temperature", "V/m", "intrinsic coercive field", "coercive_field"),
+    **_optional_with_error("temperature", "V/m", "field of rotation", "rotation_field"),
+    **_optional_with_error("transition?", "K", "", "transition_temperature"),
+    **_optional_with_error("transition?", "J/m^3", "", "latent_heat"),
+    **_optional_with_error("", "K", "Curie-Weiss temperature of a1", "curie_weiss_temperature"),
+    **_optional_with_error("", "J*m/C^2/K", "Curie-Weiss slope of a1", "curie_weiss_slope"),
     "fit_residual": _optional("temperature", "J/m^3", "root mean square residual of the fit"),
     "r_squared": _optional("temperature", "1", "coefficient of determination"),
 }
@@ -177,8 +190,12 @@ _GLE = {
     "kernel": Variable("temperature axis lag", "1/ps^2", "memory kernel"),
     "kernel_stderr": _optional("temperature axis lag", "1/ps^2", "standard error of the kernel"),
     "mass": Variable("temperature axis", "eV*ps^2*m^4/C^2", "mass of the polarization"),
+    "mass_stderr": _optional("temperature axis", "eV*ps^2*m^4/C^2", "standard error of the mass"),
+    "mass_sample": _optional("sample temperature axis", "eV*ps^2*m^4/C^2", "samples of the mass"),
     "friction": Variable("temperature axis", "1/ps", "integral of the kernel"),
     "friction_stderr": _optional("temperature axis", "1/ps", "standard error of the friction"),
+    "friction_sample": _optional("sample temperature axis", "1/ps", "samples of the friction"),
+    "mean_polarization": _optional("temperature axis", "C/m^2", "mean polarization"),
     "rate_real": Variable("temperature axis mode", "1/ps", "decay rate of the mode"),
     "rate_imag": Variable("temperature axis mode", "1/ps", "angular frequency of the mode"),
     "amplitude_real": Variable("temperature axis mode", "1/ps^2", "amplitude, real part"),
@@ -205,14 +222,17 @@ _HYSTERESIS = {
     "elapsed": _optional(_LOOP, "ps", "time since the field was switched on"),
     "temperature": Variable("loop", "K", "temperature"),
     "frequency": Variable("loop", "Hz", "frequency of the field"),
+    **_optional_with_error("loop", "V/m", "", "coercive_field", "imprint"),
+    **_optional_with_error("loop", "C/m^2", "", "remanent_polarization", "saturation_polarization"),
+    **_optional_with_error("loop", "J/m^3", "energy lost per cycle", "loop_area"),
     "coercive_field": Variable("loop", "V/m", "coercive field", finite=False),
-    "coercive_field_stderr": _optional("loop", "V/m", "its standard error", False),
     "remanent_polarization": Variable("loop", "C/m^2", "remanent polarization", finite=False),
-    "remanent_polarization_stderr": _optional("loop", "C/m^2", "its standard error", False),
     "saturation_polarization": Variable("loop", "C/m^2", "saturation polarization", finite=False),
-    "saturation_polarization_stderr": _optional("loop", "C/m^2", "its standard error", False),
     "loop_area": Variable("loop", "J/m^3", "energy lost per cycle", finite=False),
-    "loop_area_stderr": _optional("loop", "J/m^3", "its standard error", False),
+    "coercive_field_fit_stderr": _optional("loop", "V/m", "share of the Landau fit in it", False),
+    "coercive_field_up": _optional("loop", "V/m", "coercive field of the rising branch", False),
+    "coercive_field_down": _optional("loop", "V/m", "coercive field of the falling branch", False),
+    "switched_fraction": _optional("loop", "1", "share of loops that switched", False),
     "switched": Variable("loop", "1", "whether the loop switched"),
     "polarization_field": _optional(
         "loop snapshot x y z axis", "C/m^2", "polarization in the simulated volume"

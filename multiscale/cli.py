@@ -1,4 +1,4 @@
-"""The command `multiscale`; heavy imports live inside the commands, so that --help answers at once."""
+"""The command `multiscale`; heavy imports live inside the commands: --help answers at once."""
 
 import errno
 import logging
@@ -19,6 +19,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Output = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
+OptionsFile = Annotated[
+    Path | None, typer.Option("--options", help="TOML with the stage's options, or a run file")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value, over the file; may be repeated")
+]
 BAD_INPUT, FAILED, STOPPED = 2, 1, 130
 log = logging.getLogger("multiscale")
 
@@ -46,8 +53,8 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
     output: Annotated[Path | None, typer.Option(help="output folder")] = None,
     workers: Annotated[
-        int, typer.Option(help="processes; 0 runs in this one", min=0, show_default="all cores")
-    ] = -1,
+        int | None, typer.Option(help="processes, default all cores; 0 runs in this one", min=0)
+    ] = None,
     dask: Annotated[int, typer.Option(help="local Dask cluster with N workers", min=0)] = 0,
     scheduler_file: Annotated[
         Path | None, typer.Option(help="join the Dask cluster of this scheduler file")
@@ -73,7 +80,111 @@ def run(
     typer.echo(f"Report: {folder / 'report.html'}")
 
 
-def _executor(workers: int, dask: int, scheduler_file: Path | None) -> Any:
+@app.command()
+def md(output: Output = Path("md.nc"), options: OptionsFile = None, values: Set = None) -> None:
+    """Molecular dynamics: a potential and a structure -> md.nc."""
+    _stage("md", {}, output, options, values)
+
+
+@app.command()
+def metad(
+    output: Output = Path("metad.nc"), options: OptionsFile = None, values: Set = None
+) -> None:
+    """Metadynamics of the polarization: a potential and a structure -> metad.nc."""
+    _stage("metad", {}, output, options, values)
+
+
+@app.command()
+def landau(
+    metad: Annotated[Path, typer.Argument(help="metad.nc")],
+    output: Output = Path("landau.nc"),
+    options: OptionsFile = None,
+    values: Set = None,
+) -> None:
+    """Fit a Landau model: metad.nc -> landau.nc."""
+    _stage("landau", {"metad": metad}, output, options, values)
+
+
+@app.command()
+def gle(
+    md: Annotated[Path, typer.Argument(help="md.nc")],
+    landau: Annotated[Path, typer.Argument(help="landau.nc")],
+    output: Output = Path("gle.nc"),
+    options: OptionsFile = None,
+    values: Set = None,
+) -> None:
+    """Extract the memory kernel: md.nc landau.nc -> gle.nc."""
+    _stage("gle", {"md": md, "landau": landau}, output, options, values)
+
+
+@app.command()
+def hysteresis(
+    landau: Annotated[Path, typer.Argument(help="landau.nc")],
+    gle: Annotated[Path, typer.Argument(help="gle.nc")],
+    output: Output = Path("hysteresis.nc"),
+    options: OptionsFile = None,
+    values: Set = None,
+) -> None:
+    """Drive loops: landau.nc gle.nc -> hysteresis.nc."""
+    _stage("hysteresis", {"landau": landau, "gle": gle}, output, options, values)
+
+
+@app.command()
+def materials(
+    name: Annotated[str | None, typer.Argument(help="record to show; all names without")] = None,
+) -> None:
+    """List the material records, or show one."""
+    from multiscale import materials as records
+
+    typer.echo("\n".join(records.names()) if name is None else records.text(name).rstrip())
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="folder of a run")]) -> None:
+    """Write report.html about a run's folder."""
+    from multiscale.pipeline.report import write_report
+
+    typer.echo(write_report(folder))
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="netCDF file of a stage")]) -> None:
+    """Check a stage's file against the schema; show its variables, units and doubts."""
+    from multiscale.pipeline.single import describe_file
+
+    typer.echo(describe_file(file))
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="netCDF file of a stage")],
+    form: Annotated[str, typer.Option("--format", help="plumed, json or ferrox")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
+    temperature: Annotated[
+        float | None, typer.Option(help="in K; needed if the file has several")
+    ] = None,
+) -> None:
+    """Write a stage's result for another program: hills, Landau coefficients."""
+    from multiscale.pipeline.export import export_file
+
+    typer.echo(export_file(file, form, output, temperature))
+
+
+def _stage(
+    name: str,
+    inputs: dict[str, Path],
+    output: Path,
+    options: Path | None,
+    values: list[str] | None,
+) -> None:
+    """Run one stage, files in and file out."""
+    _log_to_stderr()
+    from multiscale.pipeline.single import run_stage
+
+    typer.echo(run_stage(name, inputs, output, options, values or []))
+
+
+def _executor(workers: int | None, dask: int, scheduler_file: Path | None) -> Any:
     from multiscale.pipeline import execution
 
     if scheduler_file is not None:
@@ -87,7 +198,7 @@ def _executor(workers: int, dask: int, scheduler_file: Path | None) -> Any:
         return execution.dask_cluster(dask)
     if workers == 0:
         return execution.in_process
-    return execution.process_pool(workers if workers > 0 else os.cpu_count() or 1)
+    return execution.process_pool(workers or os.cpu_count() or 1)
 
 
 def _log_to_stderr() -> None:

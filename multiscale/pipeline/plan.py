@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from multiscale.pipeline import provenance, store
 from multiscale.pipeline import task as tasks
 from multiscale.pipeline.registry import STAGES, Registry, parents, stage_module
 from multiscale.pipeline.runfile import RunFile
+from multiscale.resources import data_path
 
-SHIPPED = {"potential": "potentials", "material": "materials", "structure": "structures"}
+SHIPPED = {"potential": "potentials", "material": "materials"}
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,9 @@ def _named_input(value: str, folder: str) -> str:
     """Return a name with the hash of what it stands for, whether a path or shipped."""
     if Path(value).exists():
         return f"sha256:{_tree_hash(Path(value))}"
-    shipped = files("multiscale") / "data" / folder
-    for candidate in (shipped / value, shipped / f"{value}.toml"):
-        if candidate.is_dir() or candidate.is_file():
-            with as_file(candidate) as path:
-                return f"{value}@{_tree_hash(path)}"
+    for shipped in (data_path(folder, value), data_path(folder, f"{value}.toml")):
+        if shipped.exists():
+            return f"{value}@{_tree_hash(shipped)}"
     return value
 
 

@@ -70,8 +70,8 @@ def train(
 ) -> ElectricPotential:
     """Return a potential trained on the labelled frames of one or several files.
 
-    The held-out fraction is taken from the first file, by its order and the seed; the other files are
-    trained on whole. Deterministic for one seed, version and thread count on the CPU.
+    The held-out fraction is taken from the first file, by its order and the seed; the other files
+    are trained on whole. Deterministic for one seed, version and thread count on the CPU.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def train(
     begin, last = time.perf_counter(), None
     for last in train_epochs(labelled, architecture, schedule):
         progress(last)
-    assert last is not None  # noqa: S101
+    assert last is not None
     potential = ElectricPotential(last.network)
     held_out = [files[0][k] for k in testing]
     card = {

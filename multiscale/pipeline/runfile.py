@@ -78,10 +78,7 @@ def read(path: Path, output: Path | None = None, registry: Registry = STAGES) ->
         It is not TOML, or a key or value is not valid; the message names it.
     """
     text = _text(path)
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
-        raise ValueError(f"{path}: not a TOML file ({err}). Correct that line.") from None
+    tables = parse(path)
     _known(tables, [*COMMON, *registry], f"{path}: table")
     for name, table in tables.items():
         if not isinstance(table, dict):
@@ -89,13 +86,21 @@ def read(path: Path, output: Path | None = None, registry: Registry = STAGES) ->
     if "run" not in tables:
         raise ValueError(f"{path}: table [run] is missing. Add [run] with a name.")
     run = validate(path, "run", RunTable, tables["run"])
-    shared = _shared(path, run, tables)
+    shared = shared_values(path, tables)
     names = in_order((name for name in tables if name in registry), registry)
     if not names:
         raise ValueError(f"{path}: no stage to run. Add a table [{']  or ['.join(registry)}].")
-    stages = {name: _options(path, name, tables[name], shared, registry) for name in names}
+    stages = {name: stage_options(path, name, tables[name], shared, registry) for name in names}
     folder = output or run.output or Path("runs") / run.name
     return RunFile(path, text, run.name, run.seed, folder, stages)
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file."""
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as err:
+        raise ValueError(f"{path}: not a TOML file ({err}). Correct that line.") from None
 
 
 def validate(path: Path, where: str, model: type[Model], table: Mapping[str, Any]) -> Model:
@@ -129,9 +134,11 @@ def _known(names: Iterable[str], valid: list[str], what: str) -> None:
             raise ValueError(unknown(name, valid, what))
 
 
-def _shared(path: Path, run: RunTable, tables: Mapping[str, Any]) -> dict[str, Any]:
+def shared_values(path: Path, tables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the run-wide values that every stage with such an option receives."""
-    shared: dict[str, Any] = {"seed": run.seed}
+    shared: dict[str, Any] = {}
+    if "run" in tables:
+        shared["seed"] = validate(path, "run", RunTable, tables["run"]).seed
     if "potential" in tables:
         name = validate(path, "potential", PotentialTable, tables["potential"]).name
         beside = path.parent / name
@@ -142,9 +149,14 @@ def _shared(path: Path, run: RunTable, tables: Mapping[str, Any]) -> dict[str, A
     return shared
 
 
-def _options(
+def stage_options(
     path: Path, name: str, table: Mapping[str, Any], shared: Mapping[str, Any], registry: Registry
 ) -> BaseModel:
+    """Return the Options of a stage from its table and the run-wide values."""
     model: type[BaseModel] = stage_module(name, registry).Options
-    own = {key: value for key, value in shared.items() if key in model.model_fields}
+    # A stage without a crystal may have a material of its own, such as one for a gradient energy.
+    crystal = {"potential", "material", "size"}
+    skipped = set() if crystal <= model.model_fields.keys() else crystal
+    known = model.model_fields.keys() - skipped
+    own = {key: value for key, value in shared.items() if key in known}
     return validate(path, name, model, own | dict(table))

@@ -1,0 +1,122 @@
+"""Results for other programs: hills for PLUMED, Landau coefficients, supercells for ASE."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from multiscale import schema
+from multiscale.pipeline import store
+
+
+def export_file(path: Path, form: str, output: Path, temperature: float | None) -> str:
+    """Write a stage's file in another program's format and say so.
+
+    Parameters
+    ----------
+    path : Path
+        netCDF file of a stage.
+    form : str
+        A key of FORMATS.
+    output : Path
+        The file to write.
+    temperature : float, optional
+        In K; needed if the file has several.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        The file is missing or damaged, or the format is not available for its stage.
+    """
+    ds = store.load(path)
+    stage = str(ds.attrs.get("stage", path.stem))
+    if form not in FORMATS:
+        raise ValueError(
+            f"format {form!r} is not available, expected one of {', '.join(FORMATS)}. Choose one."
+        )
+    wanted, write = FORMATS[form]
+    if stage != wanted:
+        fitting = [name for name, (of, _) in FORMATS.items() if of == stage]
+        raise ValueError(
+            f"format {form!r} is not available for stage {stage}, it is made from {wanted}.nc. "
+            f"For {stage}.nc choose one of: {', '.join(fitting) or 'none'}."
+        )
+    ds = schema.require(ds, stage)
+    T = _temperature(ds, temperature)
+    text = write(ds, T)
+    store.write_atomic(output, text.encode())
+    return f"{output}: {form} from {path} at {T:g} K"
+
+
+def _temperature(ds: xr.Dataset, temperature: float | None) -> float:
+    known = [float(t) for t in ds["temperature"].values]
+    names = ", ".join(f"{t:g}" for t in known)
+    if temperature is None and len(known) > 1:
+        raise ValueError(f"temperature is missing, expected one of {names} K. Add --temperature.")
+    chosen = known[0] if temperature is None else temperature
+    if chosen not in known:
+        raise ValueError(f"temperature is {chosen:g} K, expected one of {names} K. Choose one.")
+    return chosen
+
+
+def _plumed(ds: xr.Dataset, temperature: float) -> str:
+    """Return the hills as a HILLS file."""
+    from multiscale.sampling.hills import hills_text  # noqa: PLC0415 - torch is heavy
+    from multiscale.stages.metad import hills_table  # noqa: PLC0415
+
+    return hills_text(hills_table(ds, temperature))
+
+
+def _json(ds: xr.Dataset, temperature: float) -> str:
+    """Return the Landau coefficients, f = sum a_i I_i(P) without factors 1/2, SI units."""
+    one = ds.sel(temperature=temperature)
+    terms = [str(t) for t in ds["term"].values]
+    content: dict[str, Any] = {
+        "form": "f = a1 (Px^2 + ...) + a11 (Px^4 + ...) + a12 (Px^2 Py^2 + ...) + ...",
+        "temperature_K": temperature,
+        "coefficients": dict(zip(terms, one["coefficient"].values.tolist(), strict=True)),
+        "units": {t: schema.coefficient_units(t) for t in terms},
+        "covariance": one["coefficient_covariance"].values.tolist(),
+    }
+    for name in ("electrostriction", "stiffness"):
+        if name in one:
+            content[name] = one[name].values.tolist()
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _ferrox(ds: xr.Dataset, temperature: float) -> str:
+    """Return FerroX inputs: alpha P + beta P^3 + gamma P^5, its derivative form."""
+    one = ds.sel(temperature=temperature)
+    a = dict(zip(map(str, ds["term"].values), one["coefficient"].values.tolist(), strict=True))
+    given = {
+        "alpha": (2, "a1"),
+        "beta": (4, "a11"),
+        "gamma": (6, "a111"),
+        "alpha_12": (1, "a12"),
+        "alpha_112": (1, "a112"),
+        "alpha_123": (1, "a123"),
+    }
+    unknown = [t for t, v in a.items() if not math.isfinite(v)]
+    if unknown:
+        raise ValueError(
+            f"coefficients {', '.join(unknown)} are not determined at {temperature:g} K, expected "
+            f"numbers. Bias three components in metad."
+        )
+    lines = [f"{n} = {k * a[t]:.10e}" for n, (k, t) in given.items() if t in a]
+    head = (
+        f"# multiscale, {temperature:g} K, SI units; from f = a1 P^2 + a11 P^4 + a111 P^6 + ...\n"
+        "# dF/dPx = alpha Px + beta Px^3 + gamma Px^5 + 2 alpha_12 Px (Py^2 + Pz^2)\n"
+        "#   + 4 alpha_112 Px^3 (Py^2 + Pz^2) + 2 alpha_112 Px (Py^4 + Pz^4)\n"
+        "#   + 2 alpha_123 Px Py^2 Pz^2\n"
+    )
+    return head + "\n".join(lines) + "\n"
+
+
+FORMATS: dict[str, tuple[str, Callable[[xr.Dataset, float], str]]] = {
+    "plumed": ("metad", _plumed),
+    "json": ("landau", _json),
+    "ferrox": ("landau", _ferrox),
+}

@@ -1,0 +1,213 @@
+"""One static page about a run: doubts first, numbers with unit and error, figures, provenance."""
+
+import base64
+import io
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from multiscale import schema
+from multiscale.pipeline import manifest as manifests
+from multiscale.pipeline import provenance, store
+from multiscale.pipeline.numbers import Row, numbers
+from multiscale.pipeline.registry import STAGES
+
+log = logging.getLogger(__name__)
+NAME = "report.html"
+TITLES: Mapping[str, str] = {
+    "md": "Molecular dynamics",
+    "metad": "Metadynamics: free energy of the polarization",
+    "landau": "Landau model",
+    "gle": "Memory kernel",
+    "hysteresis": "Hysteresis loops",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure as an inline image."""
+
+    caption: str
+    source: str  # data URL
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page says about one stage."""
+
+    name: str
+    title: str
+    doubts: list[schema.Doubt]
+    rows: list[Row]
+    figures: list[Figure]
+    facts: dict[str, Any]
+    entry: manifests.Entry | None
+
+    @property
+    def failed(self) -> list[schema.Doubt]:
+        """Return the checks that did not hold."""
+        return [doubt for doubt in self.doubts if not doubt.ok]
+
+    @property
+    def elapsed(self) -> float:
+        """Return the summed time of the tasks in s."""
+        return sum(task.elapsed for task in self.entry.tasks) if self.entry else math.nan
+
+    @property
+    def peak_memory(self) -> float:
+        """Return the largest memory of a task in MB."""
+        tasks = self.entry.tasks if self.entry else ()
+        return max((task.peak_memory for task in tasks), default=math.nan)
+
+
+def write_report(folder: Path) -> Path:
+    """Write report.html about the stage files of a folder and return its path.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder holds no stage file.
+    """
+    files = {name: folder / f"{name}.nc" for name in STAGES if (folder / f"{name}.nc").is_file()}
+    if not files:
+        raise FileNotFoundError(
+            f"{folder}: holds none of {', '.join(f'{n}.nc' for n in STAGES)}. Give the folder of "
+            f"a run."
+        )
+    datasets = {name: store.load(path) for name, path in files.items()}
+    manifest = manifests.read(folder)
+    sections = [_section(name, datasets, manifest.get(name)) for name in datasets]
+    run_file = folder / "run.toml"
+    page = _template().render(
+        name=folder.resolve().name,
+        sections=sections,
+        failed=[(s, doubt) for s in sections for doubt in s.failed],
+        n_checks=sum(len(s.doubts) for s in sections),
+        headline=[row for s in sections for row in s.rows if row.headline],
+        run_file=run_file.read_text(encoding="utf-8") if run_file.is_file() else "",
+        version=provenance.code_version(),
+        git=provenance.git_state(),
+        packages=provenance.package_versions(),
+        time=provenance.now(),
+        stamp=_stamp(files.values()),
+    )
+    path = folder / NAME
+    store.write_atomic(path, page.encode())
+    return path
+
+
+def up_to_date(folder: Path) -> bool:
+    """Return whether the report is about the files that are there now."""
+    path = folder / NAME
+    files = [folder / f"{name}.nc" for name in STAGES if (folder / f"{name}.nc").is_file()]
+    return path.is_file() and _stamp(files) in path.read_text(encoding="utf-8", errors="replace")
+
+
+def _stamp(files: Any) -> str:
+    return " ".join(store.file_hash(path)[:12] for path in files)
+
+
+def _section(
+    name: str, datasets: Mapping[str, xr.Dataset], entry: manifests.Entry | None
+) -> Section:
+    ds = datasets[name]
+    return Section(
+        name=name,
+        title=TITLES.get(name, name),
+        doubts=schema.trust(ds),
+        rows=numbers(name, ds),
+        figures=list(_figures(name, datasets)),
+        facts=provenance.read(ds),
+        entry=entry,
+    )
+
+
+def _figures(name: str, datasets: Mapping[str, xr.Dataset]) -> Iterator[Figure]:
+    """Draw the figures of a stage; one that cannot be drawn is said in its place."""
+    for caption, draw in _drawings(name, datasets).items():
+        try:
+            yield Figure(caption, _inline(draw()))
+        except Exception as err:  # a figure must not cost the report of a finished run
+            log.warning("figure %r of %s could not be drawn: %r", caption, name, err)
+            yield Figure(f"{caption}: could not be drawn ({err})", "")
+
+
+def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:
+    from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
+
+    ds = datasets[name]
+    if name == "md":
+        return {
+            "Polarization of every walker": lambda: plotting.traces(ds),
+            "Lattice parameters": lambda: plotting.lattice_parameters(ds),
+            "Polarization against temperature": lambda: plotting.spontaneous_polarization(
+                ds, datasets.get("landau")
+            ),
+        }
+    if name == "metad":
+        flat = sum(p in ds["free_energy"].dims for p in ("px", "py", "pz")) < 2
+        cuts: dict[str, Callable[[], Any]] = {
+            "Free energy along cubic directions": lambda: plotting.free_energy_cuts(ds)
+        }
+        plane = {} if flat else {"Free energy in a plane": lambda: plotting.free_energy_map(ds)}
+        return cuts | plane | {"Convergence": lambda: plotting.convergence(ds)}
+    if name == "landau":
+        fits: dict[str, Callable[[], Any]] = {
+            "Coefficients": lambda: plotting.coefficients(ds),
+        }
+        if "metad" in datasets:
+            fits["Fit against the sampled surface"] = lambda: plotting.profiles(
+                ds, datasets["metad"]
+            )
+        return fits
+    if name == "gle":
+        drawn: dict[str, Callable[[], Any]] = {"Memory kernel": lambda: plotting.kernels(ds)}
+        if "velocity_autocorrelation" in ds:
+            drawn["Autocorrelation of the polarization current"] = lambda: (
+                plotting.velocity_autocorrelation(ds)
+            )
+        if "fdt_residual" in ds:
+            drawn["Fluctuation-dissipation residual"] = lambda: plotting.dissipation_residual(ds)
+        return drawn
+    loops: dict[str, Callable[[], Any]] = {"Polarization against field": lambda: plotting.loops(ds)}
+    return loops | (
+        {"Strain against field": lambda: plotting.butterflies(ds)} if "strain" in ds else {}
+    )
+
+
+def _inline(figure: Any) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("multiscale.pipeline", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["seconds"] = _seconds
+    environment.filters["number"] = lambda x: "unknown" if not np.isfinite(x) else f"{x:.4g}"
+    return environment.get_template("report.html")
+
+
+def _seconds(value: float) -> str:
+    if not math.isfinite(value):
+        return "unknown"
+    return (
+        f"{value:.1f} s"
+        if value < 120
+        else f"{value / 60:.1f} min"
+        if value < 7200
+        else f"{value / 3600:.1f} h"
+    )

@@ -1,0 +1,126 @@
+"""One stage by hand: files in, file out; and what a file holds."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from pydantic import BaseModel
+
+from multiscale import schema
+from multiscale.pipeline import folder as folders
+from multiscale.pipeline import provenance, runfile, store
+from multiscale.pipeline.plan import identity
+from multiscale.pipeline.registry import STAGES, Registry, stage_module
+
+
+def run_stage(
+    name: str,
+    inputs: Mapping[str, Path],
+    output: Path,
+    options: Path | None,
+    values: Sequence[str],
+    registry: Registry = STAGES,
+) -> str:
+    """Run one stage in this process and say what was written.
+
+    Parameters
+    ----------
+    name : str
+        The stage.
+    inputs : mapping
+        The file of each parent.
+    output : Path
+        The file to write.
+    options : Path, optional
+        TOML with the options themselves, or a run file that has a table of the stage's name.
+    values : sequence of str
+        "key=value", which override the file's.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        An input is missing or not valid.
+    """
+    stage = stage_module(name, registry)
+    chosen = stage_options(name, options, values, registry)
+    parents = {parent: store.load(path) for parent, path in inputs.items()}
+    for parent, ds in parents.items():
+        if parent in schema.STAGES:
+            schema.require(ds, parent)
+    folders.prepare(output.parent)
+    if (check := getattr(stage, "check", None)) is not None:
+        check(chosen)
+    pieces = [stage.run(**parents, options=piece) for piece in stage.split(chosen)]
+    merged = stage.merge(pieces) if len(pieces) > 1 else pieces[0]
+    sources = {parent: store.file_hash(path) for parent, path in inputs.items()}
+    facts = provenance.describe(identity(name, chosen, sources), threads=1)
+    origin = ", ".join(str(path) for path in inputs.values()) or "its options"
+    store.save(provenance.stamp(merged, facts, f"{name} from {origin}", parents.values()), output)
+    return f"{output}: {_sizes(merged)}"
+
+
+def stage_options(
+    name: str, options: Path | None, values: Sequence[str], registry: Registry = STAGES
+) -> BaseModel:
+    """Return a stage's Options from a file and "key=value" texts."""
+    where = options or Path("--set")
+    tables = runfile.parse(options) if options else {}
+    if "run" in tables or isinstance(tables.get(name), dict):
+        shared = runfile.shared_values(where, tables)
+        table = dict(tables.get(name, {}))
+    else:
+        shared, table = {}, dict(tables)
+    for text in values:
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise ValueError(f"--set is {text!r}, expected key=value. Add the '='.")
+        table[key.strip()] = _literal(value.strip())
+    return runfile.stage_options(where, name, table, shared, registry)
+
+
+def describe_file(path: Path) -> str:
+    """Return what a stage's file holds, after checking it against the schema.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        It is missing, damaged, or not what its stage promises.
+    """
+    ds = store.load(path)
+    stage = str(ds.attrs.get("stage", path.stem))
+    if stage not in schema.STAGES:
+        raise ValueError(
+            f"{path}: written by no stage of this package (attribute 'stage' is missing), expected "
+            f"one of {', '.join(schema.STAGES)}. Give a file that a stage wrote."
+        )
+    try:
+        schema.require(ds, stage)
+    except schema.SchemaError as err:
+        raise ValueError(f"{path}: {err}") from None
+    rows = [(str(n), " ".join(map(str, v.dims)), _unit(v)) for n, v in ds.variables.items()]
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    table = [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
+    doubts = [
+        f"  {'holds' if d.ok else 'FAILS'}  {d.check}: {d.value:.4g}, expected {d.expected}"
+        for d in schema.trust(ds)
+    ]
+    head = f"{path}: sound, stage {stage}, {_sizes(ds)}"
+    return "\n".join([head, *table, f"checks: {len(doubts)}", *doubts])
+
+
+def _sizes(ds: xr.Dataset) -> str:
+    return ", ".join(f"{name} {size}" for name, size in ds.sizes.items())
+
+
+def _unit(variable: xr.Variable) -> str:
+    return str(variable.attrs.get("units", ""))
+
+
+def _literal(text: str) -> Any:
+    """Return a value as TOML reads it; what is not TOML is text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,33 @@
+"""Edge: one function per figure; Dataset in, matplotlib Figure out, without pyplot's global state.
+
+md          traces, lattice parameters, spontaneous polarization
+metad       free-energy cuts and map, convergence
+landau      coefficients, fitted profiles against the sampled surface
+gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
+hysteresis  polarization loops, strain butterflies
+
+Axes carry the units of the field's papers: uC/cm^2, kV/cm or MV/cm, meV per formula unit. What a
+stage itself does not trust is said on the figure.
+"""
+
+from multiscale.plotting.gle import dissipation_residual, kernels, velocity_autocorrelation
+from multiscale.plotting.hysteresis import butterflies, loops
+from multiscale.plotting.landau import coefficients, profiles
+from multiscale.plotting.md import lattice_parameters, spontaneous_polarization, traces
+from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
+
+__all__ = [
+    "butterflies",
+    "coefficients",
+    "convergence",
+    "dissipation_residual",
+    "free_energy_cuts",
+    "free_energy_map",
+    "kernels",
+    "lattice_parameters",
+    "loops",
+    "profiles",
+    "spontaneous_polarization",
+    "traces",
+    "velocity_autocorrelation",
+]

@@ -1,0 +1,95 @@
+"""Figures of stage hysteresis."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from multiscale.plotting import style
+
+Array = NDArray[np.float64]
+SHEAR = ((1, 2), (0, 2), (0, 1))  # voigt yz, xz, xy
+
+
+def loops(hysteresis: xr.Dataset) -> Figure:
+    """Draw polarization against field; coercive fields marked, non-switching loops dashed."""
+    factor, unit = _field_unit(hysteresis)
+    figure, axes = _per_frequency(hysteresis)
+    colours = style.temperature_colours(hysteresis["temperature"].values)
+    direction = _direction(hysteresis)
+    for ax, chosen in axes:
+        for n in chosen:
+            one = hysteresis.isel(loop=n)
+            T, switched = float(one["temperature"]), bool(one["switched"])
+            P = style.UC_PER_CM2 * one["polarization"].values @ direction
+            ax.plot(
+                factor * one["electric_field"].values,
+                P,
+                color=colours[T],
+                linestyle="-" if switched else "--",
+                linewidth=1.1,
+                label=f"{T:g} K" + ("" if switched else ", does not switch"),
+            )
+            Ec = factor * float(one["coercive_field"])
+            if switched and np.isfinite(Ec):
+                error = one.get("coercive_field_stderr")
+                bar = None if error is None else factor * float(error)
+                ax.errorbar([-Ec, Ec], [0, 0], xerr=bar, fmt="|", color=colours[T], capsize=3)
+        ax.axhline(0, color="#888", linewidth=0.6)
+        ax.axvline(0, color="#888", linewidth=0.6)
+        ax.set_xlabel(f"E ({unit})")
+        ax.set_ylabel(f"P ({style.P_LABEL})")
+        style.legend(ax)
+    return style.tell_doubts(figure, hysteresis)
+
+
+def butterflies(hysteresis: xr.Dataset) -> Figure:
+    """Draw the strain along the field against the field."""
+    factor, unit = _field_unit(hysteresis)
+    figure, axes = _per_frequency(hysteresis)
+    colours = style.temperature_colours(hysteresis["temperature"].values)
+    n_hat = _direction(hysteresis)
+    for ax, chosen in axes:
+        for n in chosen:
+            one = hysteresis.isel(loop=n)
+            T = float(one["temperature"])
+            ax.plot(
+                factor * one["electric_field"].values,
+                100 * longitudinal(one["strain"].transpose("time", "voigt").values, n_hat),
+                color=colours[T],
+                linestyle="-" if bool(one["switched"]) else "--",
+                linewidth=1.1,
+                label=f"{T:g} K",
+            )
+        ax.set_xlabel(f"E ({unit})")
+        ax.set_ylabel("strain along E (%)")
+        style.legend(ax)
+    return style.tell_doubts(figure, hysteresis)
+
+
+def longitudinal(strain: Array, n: Array) -> Array:
+    """Return n . strain . n from Voigt strain (..., 6) (engineering shear); n (3,) is unit."""
+    shear = sum(strain[..., 3 + k] * n[i] * n[j] for k, (i, j) in enumerate(SHEAR))
+    return np.asarray(strain[..., :3] @ n**2 + shear)
+
+
+def _direction(hysteresis: xr.Dataset) -> Array:
+    direction = np.asarray(hysteresis.attrs.get("direction", [0.0, 0.0, 1.0]), dtype=float)
+    return np.asarray(direction / np.linalg.norm(direction))
+
+
+def _field_unit(hysteresis: xr.Dataset) -> tuple[float, str]:
+    return style.field_unit(float(np.abs(hysteresis["electric_field"].values).max()))
+
+
+def _per_frequency(hysteresis: xr.Dataset) -> tuple[Figure, list[tuple[Axes, list[int]]]]:
+    """Return a panel for each frequency with the numbers of its loops."""
+    frequency = hysteresis["frequency"].values
+    different = np.unique(frequency)
+    figure, axes = style.panels(1, len(different), height=3.6, sharey=True)
+    chosen = []
+    for ax, f in zip(axes[0], different, strict=True):
+        ax.set_title(f"{f / 1e9:g} GHz" if f >= 1e6 else f"{f:g} Hz", loc="left", fontsize=9)
+        chosen.append((ax, [int(n) for n in np.flatnonzero(frequency == f)]))
+    return figure, chosen

@@ -47,7 +47,9 @@ class StepTooLongError(ValueError):
 class Kinetics(Protocol):
     """How P moves: both kinetics advance a state through a chunk of steps."""
 
-    dt: float
+    @property
+    def model(self) -> PhaseField:
+        """The energy."""
 
     def noise_shape(self) -> tuple[int, ...]:
         """Shape of the standard normal noise of one replica and one step."""
@@ -234,8 +236,3 @@ def trajectory(
         xi = np.stack([g.standard_normal((len(E) - 1, *shape)) for g in generators])
         state = kinetics.advance(state, np.asarray(E, float), xi)
         yield state
-
-
-def generator(seed: int, *key: int) -> np.random.Generator:
-    """Return the random stream addressed by seed and whole numbers of physical identity."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from multiscale.compiled import jit
 
 Array = NDArray[np.float64]
-N_TERMS = 10
+TERMS = ("a1", "a11", "a12", "a111", "a112", "a123", "a1111", "a1112", "a1122", "a1123")
+N_TERMS = len(TERMS)
 
 
 class UnboundedError(ValueError):
@@ -138,6 +139,15 @@ def require_bounded(a: ArrayLike) -> None:
             raise UnboundedError(d[int(value.argmin()), :, 0], float(value.min()))
 
 
+def is_bounded(a: ArrayLike) -> bool:
+    """Return whether every set of coefficients is bounded below."""
+    try:
+        require_bounded(a)
+    except UnboundedError:
+        return False
+    return True
+
+
 def stiffest(a: ArrayLike, radius: float) -> float:
     """Return the largest curvature of the nonlinear part of f within |P| <= radius, J m/C^2.
 
@@ -175,6 +185,13 @@ def extreme_polarization(a: ArrayLike, field: float, direction: ArrayLike) -> fl
         real = roots.real[np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots.real))]
         largest = max(largest, *real) if real.size else largest
     return float(largest)
+
+
+def axial_curvature(a: ArrayLike, P: float, direction: ArrayLike) -> Array:
+    """Return d2f/dp2 at p = P along a direction, J m/C^2, one value per set, shape (batch,)."""
+    d = np.asarray(direction, float) / np.linalg.norm(np.asarray(direction, float))
+    powers = np.array([2.0, 12.0 * P**2, 30.0 * P**4, 56.0 * P**6])
+    return np.array([axial_coefficients(row, d) @ powers for row in pad_terms(a)])
 
 
 def axial_coefficients(a: Array, direction: Array) -> Array:

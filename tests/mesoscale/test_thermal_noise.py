@@ -3,11 +3,15 @@ import pytest
 from mesoscale_cards import pbtio3
 
 from multiscale.mesoscale import Memory, Overdamped, PhaseField, State, trajectory
-from multiscale.mesoscale.kinetics import generator, memory_limit, overdamped_limit
+from multiscale.mesoscale.kinetics import memory_limit, overdamped_limit
 from multiscale.units import EPSILON0
 
 KT = 1.380649e-23 * 1000
 NO_FIELD = np.zeros((101, 3))
+
+
+def generator(seed, replica):
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replica,)))
 
 
 def variances(kinetics, chunks, skip, replicas, cells):

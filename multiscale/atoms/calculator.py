@@ -1,6 +1,6 @@
 """The potential as an ASE calculator, with a field."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from multiscale.atoms.potential import ElectricPotential
 
 
-class ElectricCalculator(Calculator):  # type: ignore[misc]
+class ElectricCalculator(Calculator):
     """Energy, forces, stress and, with sites, the dipole (e*angstrom) of one structure.
 
     Parameters
@@ -25,7 +25,7 @@ class ElectricCalculator(Calculator):  # type: ignore[misc]
         Polarization reference; without it there is no dipole and no field.
     """
 
-    implemented_properties: ClassVar[list[str]] = [
+    implemented_properties: list[str] = [  # noqa: RUF012  as ASE declares it
         "energy",
         "free_energy",
         "forces",
@@ -34,7 +34,7 @@ class ElectricCalculator(Calculator):  # type: ignore[misc]
     ]
 
     def __init__(self, potential: "ElectricPotential", sites: Sites | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.potential, self.sites = potential, sites
         self._field: NDArray[np.float64] | None = None
 
@@ -47,11 +47,11 @@ class ElectricCalculator(Calculator):  # type: ignore[misc]
     def electric_field(self, field: Any) -> None:
         if field is not None and self.sites is None:
             raise ValueError(
-                "electric_field is set on a calculator without polarization (sites is None), expected "
-                "Born charges. Make it with potential.calculator(sites)."
+                "electric_field is set on a calculator without polarization (sites is None), "
+                "expected Born charges. Make it with potential.calculator(sites)."
             )
         self._field = None if field is None else np.asarray(field, dtype=float)
-        self.reset()
+        self.reset()  # type: ignore[no-untyped-call]
 
     def calculate(
         self,
@@ -60,11 +60,11 @@ class ElectricCalculator(Calculator):  # type: ignore[misc]
         system_changes: list[str] = all_changes,
     ) -> None:
         """Fill self.results; called by ASE."""
-        super().calculate(atoms, properties or ["energy"], system_changes)
-        system = System.from_ase(self.atoms).replace(sites=self.sites)
+        super().calculate(atoms, properties or ["energy"], system_changes)  # type: ignore[no-untyped-call]
+        system = System.from_ase(cast(Atoms, self.atoms)).replace(sites=self.sites)
         field = None if self._field is None else torch.from_numpy(self._field)
         out = self.potential.evaluate(system, field)
-        assert out.forces is not None and out.stress is not None  # noqa: PT018, S101
+        assert out.forces is not None and out.stress is not None  # noqa: PT018
         s = 0.5 * (out.stress[0] + out.stress[0].T).numpy()
         self.results = {
             "energy": float(out.energy[0]),

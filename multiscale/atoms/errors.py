@@ -23,13 +23,14 @@ def evaluate(
     potential : ElectricPotential
         What is tested.
     frames : sequence of ase.Atoms
-        Structures with a calculator that holds energy, forces and stress (as ase.io.read gives them).
+        Structures with a calculator that holds energy, forces and stress (as ase.io.read gives
+        them).
 
     Returns
     -------
     dict
-        label -> {"mae", "rmse", "n"}: energy in eV/atom after removing one constant for all frames,
-        forces in eV/angstrom and stress in eV/angstrom^3 by component.
+        label -> {"mae", "rmse", "n"}: energy in eV/atom after removing one constant for all
+        frames, forces in eV/angstrom and stress in eV/angstrom^3 by component.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def evaluate(
     for begin in range(0, len(frames), BATCH):
         some = frames[begin : begin + BATCH]
         out = potential.evaluate(System.from_ase(some), polarization=False)
-        assert out.forces is not None and out.stress is not None  # noqa: PT018, S101
+        assert out.forces is not None and out.stress is not None  # noqa: PT018
         counts = np.array([len(atoms) for atoms in some])
         energies = np.array([label(atoms, "energy") for atoms in some])
         differences["energy"].append((out.energy.numpy() - energies) / counts)
@@ -68,8 +69,9 @@ def label(atoms: ase.Atoms, name: str) -> NDArray[np.float64]:
     results = {} if atoms.calc is None else atoms.calc.results
     if name not in results:
         raise ValueError(
-            f"frame {atoms.get_chemical_formula()} has no {name} (have: {', '.join(results) or 'none'}), "
-            "expected energy, forces and stress. Use labelled data."
+            f"frame {atoms.get_chemical_formula()} has no {name} "
+            f"(have: {', '.join(results) or 'none'}), expected energy, forces and stress. "
+            "Use labelled data."
         )
     value = np.asarray(results[name], dtype=float)
     if not np.isfinite(value).all():

@@ -1,10 +1,10 @@
 """Rotation-equivariant local features of atomic neighbourhoods, and scalars made of them.
 
-Around each atom i the neighbours' density is expanded, A[lm, k] = sum_j R_lk(r_ij) Y_lm(r_ij / |r_ij|), with
-one learned radial function per (species of i, species of j, l, k). A learned mixing of the channels k, then
-products that are invariant under rotation and inversion, give scalars of body order 2 (A_00), 3 (power
-spectrum) and 4 (triple products): the atomic cluster expansion of Drautz, Phys. Rev. B 99, 014104 (2019),
-with the contraction kept diagonal in the mixed channels.
+Around each atom i the neighbours' density is expanded, A[lm, k] = sum_j R_lk(r_ij) Y_lm(r_ij /
+|r_ij|), with one learned radial function per (species of i, species of j, l, k). A learned mixing
+of the channels k, then products that are invariant under rotation and inversion, give scalars of
+body order 2 (A_00), 3 (power spectrum) and 4 (triple products): the atomic cluster expansion of
+Drautz, Phys. Rev. B 99, 014104 (2019), with the contraction kept diagonal in the mixed channels.
 """
 
 from functools import cache
@@ -23,8 +23,8 @@ SHORTNESS = 2.0
 def radial_basis(r: Tensor, cutoff: float, n: int) -> Tensor:
     """Return n smooth functions of distance that vanish, with two derivatives, at the cutoff.
 
-    Chebyshev polynomials T_b(xi), xi = 2 (exp(-c r/rc) - exp(-c)) / (1 - exp(-c)) - 1 and c = SHORTNESS,
-    times (1 - (r/rc)^2)^3.
+    Chebyshev polynomials T_b(xi), xi = 2 (exp(-c r/rc) - exp(-c)) / (1 - exp(-c)) - 1 and c =
+    SHORTNESS, times (1 - (r/rc)^2)^3.
 
     Parameters
     ----------
@@ -75,20 +75,25 @@ def density(
     r = torch.linalg.vector_norm(safe, dim=-1)
     f = radial_basis(r, cutoff, weights.shape[1]) * mask[..., None]
     Y = harmonics(safe / r[..., None]).transpose(1, 2)
-    R = torch.cat([b @ w for b, w in zip(f.split(slots, dim=1), weights, strict=True)], dim=1)
+    R = torch.cat(
+        [b @ w for b, w in zip(torch.split(f, list(slots), dim=1), weights, strict=True)], dim=1
+    )
     channels = R.shape[-1] // (L_MAX + 1)
     return torch.cat(
-        [Y[:, SLICES[i]] @ Rl for i, Rl in enumerate(R.split(channels, dim=-1))], dim=1
+        [Y[:, SLICES[i]] @ Rl for i, Rl in enumerate(torch.split(R, channels, dim=-1))], dim=1
     )
 
 
 def mix(A: Tensor, weights: Tensor) -> Tensor:
-    """Return A with its channels mixed separately for each l: (n, 16, k) and (4, k, k') -> (n, 16, k')."""
+    """Return A with its channels mixed separately for each l: (n, 16, k) and (4, k, k') -> (n, 16,
+    k').
+    """
     return torch.cat([A[:, SLICES[i]] @ w for i, w in enumerate(weights)], dim=1)
 
 
 def scalars(A: Tensor) -> Tensor:
-    """Return the invariants of mixed coefficients, (n, 16, k) -> (n, 8 * k), channel index fastest.
+    """Return the invariants of mixed coefficients, (n, 16, k) -> (n, 8 * k), channel index
+    fastest.
 
     Order: A_00; |A_l|^2 / (2l + 1) for l = 1, 2, 3; the triple products of harmonics.TRIPLES.
     """

@@ -1,10 +1,12 @@
+# ruff: noqa: PLR0913, PLR0917  (compiled loops get their arrays one by one)
 """The compiled pass over the atoms behind kernel.py: energy, forces and virial at once.
 
-The same numbers as network.py differentiated by torch, with the chain rule written out: for each atom the
-density is accumulated over its neighbours, mixed, contracted to scalars, sent through the network and back,
-and the gradient handed to the neighbours, while everything of that atom still sits in the cache. Sums over
-channels run in vector registers (simd.py), so widths are multiples of 16. The precision is that of the
-weights; energies, forces and virials of atoms are added up in double precision.
+The same numbers as network.py differentiated by torch, with the chain rule written out: for each
+atom the density is accumulated over its neighbours, mixed, contracted to scalars, sent through the
+network and back, and the gradient handed to the neighbours, while everything of that atom still
+sits in the cache. Sums over channels run in vector registers (simd.py), so widths are multiples of
+16. The precision is that of the weights; energies, forces and virials of atoms are added up in
+double precision.
 """
 
 import math
@@ -241,7 +243,7 @@ def invariants_gradient(
 
 
 @jit
-def push(  # noqa: PLR0913
+def push(
     u: Array, r: Array, who: Array, s: Array, dr: Array, n: int, i: int, F: Array, v: Array
 ) -> None:
     """Add the forces of atom i's energy on its neighbours and itself, and its virial."""
@@ -259,7 +261,7 @@ def push(  # noqa: PLR0913
 
 
 @jit
-def separation(  # noqa: PLR0913
+def separation(
     positions: Array, h: Array, shift: Array, i: int, j: int, p: int, out: Array
 ) -> float:
     """Put the vector from i to the image of j of pair p into out and return its squared length."""
@@ -272,7 +274,7 @@ def separation(  # noqa: PLR0913
 
 
 @jit
-def run(  # noqa: PLR0913
+def run(
     positions: Array,
     cell: Array,
     species: Array,
@@ -286,7 +288,7 @@ def run(  # noqa: PLR0913
     forces: Array,
     virial: Array,
 ) -> None:
-    """Add energies, forces and virials of all atoms to the last three arguments (kernel.evaluate)."""
+    """Add energies, forces and virials of all atoms to the last three arguments."""
     _, _, B, width = w.radial.shape
     K, M = w.mixing.shape[2:]
     F, real = w.weight1.shape[1], w.radial.dtype

@@ -1,4 +1,4 @@
-"""Real spherical harmonics up to l = 3 and the couplings that turn products of them into scalars."""
+"""Real spherical harmonics up to l = 3 and the couplings of their products to scalars."""
 
 from functools import cache
 from itertools import product
@@ -10,10 +10,12 @@ from torch import Tensor
 
 L_MAX = 3
 N_HARMONICS = (L_MAX + 1) ** 2
-SLICES = tuple(slice(l * l, (l + 1) * (l + 1)) for l in range(L_MAX + 1))
+SLICES = tuple(slice(i * i, (i + 1) * (i + 1)) for i in range(L_MAX + 1))
 """Where the 2l + 1 components of each l sit among the 16."""
 TRIPLES = ((1, 1, 2), (2, 2, 2), (1, 2, 3), (2, 3, 3))
-"""The l of the four-body scalars: every triple with an even sum that is not a product of simpler ones."""
+"""The l of the four-body scalars: every triple with an even sum that is not a product of simpler
+ones.
+"""
 
 
 def harmonics(u: Tensor) -> Tensor:
@@ -58,10 +60,11 @@ def harmonics(u: Tensor) -> Tensor:
 
 @cache
 def coupling(l1: int, l2: int, l3: int) -> NDArray[np.float64]:
-    """Return the tensor C that makes C[a, b, c] A[a] B[b] D[c] a scalar, shape (2l1+1, 2l2+1, 2l3+1).
+    """Return the tensor C that makes C[a, b, c] A[a] B[b] D[c] a scalar, shape (2l1+1, 2l2+1,
+    2l3+1).
 
-    It is the integral of three real harmonics over the sphere (Gaunt coefficients, so l1+l2+l3 must be
-    even), by a quadrature that is exact for these degrees, scaled to unit Frobenius norm.
+    It is the integral of three real harmonics over the sphere (Gaunt coefficients, so l1+l2+l3
+    must be even), by a quadrature that is exact for these degrees, scaled to unit Frobenius norm.
     """
     z, wz = np.polynomial.legendre.leggauss(8)
     phi = 2 * np.pi * np.arange(16) / 16
@@ -83,11 +86,13 @@ def coupling(l1: int, l2: int, l3: int) -> NDArray[np.float64]:
 
 @cache
 def coupling_terms() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return all non-zero terms of TRIPLES as (triple, a, b, c) indices into the 16 and their coefficients."""
+    """Return all non-zero terms of TRIPLES as (triple, a, b, c) indices into the 16 and their
+    coefficients.
+    """
     index, value = [], []
     for t, (l1, l2, l3) in enumerate(TRIPLES):
         C = coupling(l1, l2, l3)
-        for a, b, c in product(*(range(2 * l + 1) for l in (l1, l2, l3))):
+        for a, b, c in product(*(range(2 * i + 1) for i in (l1, l2, l3))):
             if C[a, b, c] != 0.0:
                 index.append((t, l1 * l1 + a, l2 * l2 + b, l3 * l3 + c))
                 value.append(C[a, b, c])

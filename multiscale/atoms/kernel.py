@@ -1,4 +1,6 @@
-"""Energy, forces and virial of the potential by the compiled pass of fused.py: weights in, arrays out."""
+"""Energy, forces and virial of the potential by the compiled pass of fused.py: weights in, arrays
+out.
+"""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +18,7 @@ Array = NDArray[Any]
 
 
 class Weights(NamedTuple):
-    """The parameters of a network as arrays, with the standardisation folded into the first layer."""
+    """The parameters of a network as arrays, standardisation folded into the first layer."""
 
     cutoff: float
     radial: Array
@@ -66,7 +68,9 @@ def fold(network: Network, dtype: torch.dtype) -> Weights:
 
 
 def merged_terms() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the triple products' terms, equal ones added: (n, 4) scalar and components, (n,) coefficients."""
+    """Return the triple products' terms, equal ones added: (n, 4) scalar and components, (n,)
+    coefficients.
+    """
     total: dict[tuple[int, ...], float] = {}
     for row, c in zip(*(x.tolist() for x in coupling_terms()), strict=True):
         key = (row[0], *sorted(row[1:]))
@@ -84,7 +88,8 @@ def evaluate(
     system_index: NDArray[np.int64],
     pairs: Pairs,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return energies (n_systems,), forces (n_atoms, 3) and virials (n_systems, 3, 3) in eV and angstrom.
+    """Return energies (n_systems,), forces (n_atoms, 3) and virials (n_systems, 3, 3) in eV and
+    angstrom.
 
     Energies are without the species' reference; the virial is dU/dstrain.
 

@@ -16,8 +16,8 @@ Index = NDArray[np.int64]
 class Pairs(NamedTuple):
     """All ordered pairs within a cutoff: i, j (n_pairs,) atoms and shift (n_pairs, 3) cells of j.
 
-    Sorted by i, then by the species of j; the neighbours of atom i are first[i]:first[i + 1]. An atom meets its own images
-    and several images of another in cells smaller than twice the cutoff.
+    Sorted by i, then by the species of j; the neighbours of atom i are first[i]:first[i + 1]. An
+    atom meets its own images and several images of another in cells smaller than twice the cutoff.
     """
 
     i: Index
@@ -29,9 +29,9 @@ class Pairs(NamedTuple):
 class Neighbourhoods(NamedTuple):
     """Neighbours of a batch of atoms in padded rows, rows and columns sorted by species.
 
-    atoms (n,) are indices into the system, counts the number of them per species; neighbour (n, m) indices
-    into the system, shift (n, m, 3) the cell each neighbour sits in, mask (n, m) False for padding; the
-    columns of neighbours of species t have width slots[t].
+    atoms (n,) are indices into the system, counts the number of them per species; neighbour (n, m)
+    indices into the system, shift (n, m, 3) the cell each neighbour sits in, mask (n, m) False for
+    padding; the columns of neighbours of species t have width slots[t].
     """
 
     atoms: Tensor
@@ -43,8 +43,8 @@ class Neighbourhoods(NamedTuple):
 
     def to(self, device: torch.device) -> "Neighbourhoods":
         """Return the same on another device."""
-        moved = [x.to(device) if isinstance(x, Tensor) else x for x in self]
-        return Neighbourhoods(*moved)
+        names = ("atoms", "neighbour", "shift", "mask")
+        return self._replace(**{name: getattr(self, name).to(device) for name in names})
 
 
 def find_pairs(system: System, cutoff: float) -> Pairs:

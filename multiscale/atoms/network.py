@@ -1,7 +1,7 @@
 """The trainable part of the potential: atomic energies from local features, in plain torch.
 
-This is the reference that is trained and differentiated by torch; kernel.py evaluates the same numbers
-compiled. All parameters carry the species of the central atom as their first axis.
+This is the reference that is trained and differentiated by torch; kernel.py evaluates the same
+numbers compiled. All parameters carry the species of the central atom as their first axis.
 """
 
 from dataclasses import asdict, dataclass
@@ -33,14 +33,18 @@ class Architecture:
     @classmethod
     def from_dict(cls, sizes: dict[str, Any]) -> "Architecture":
         """Return the sizes that to_dict wrote."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+        plain: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()
+        }
+        return cls(**plain)
 
     def __post_init__(self) -> None:
+        """Refuse widths that do not fill vector registers."""
         widths = (self.channels, self.mixed, *self.hidden)
         if any(w % 16 or w <= 0 for w in widths):
             raise ValueError(
-                f"channels, mixed and hidden are {widths}, expected multiples of 16 (vector registers). "
-                "Round them."
+                f"channels, mixed and hidden are {widths}, expected multiples of 16 "
+                "(vector registers). Round them."
             )
 
 

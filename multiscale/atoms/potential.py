@@ -40,8 +40,9 @@ class _Listed(NamedTuple):
 class ElectricPotential(nn.Module):
     """A machine-learned potential energy with forces, stress and polarization.
 
-    On the CPU a compiled kernel evaluates it; on other devices torch does. Both give the same numbers to
-    the precision chosen. Positions and results are float64 on the CPU, whatever the precision inside.
+    On the CPU a compiled kernel evaluates it; on other devices torch does. Both give the same
+    numbers to the precision chosen. Positions and results are float64 on the CPU, whatever the
+    precision inside.
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ class ElectricPotential(nn.Module):
         Parameters
         ----------
         path_or_name : str or Path
-            A folder with card.toml and weights.safetensors, or a shipped name such as "pbtio3-pbesol".
+            A folder with card.toml and weights.safetensors, or a shipped name such as
+            "pbtio3-pbesol".
         device : str
             A torch device.
         dtype : torch.dtype
@@ -127,20 +129,22 @@ class ElectricPotential(nn.Module):
     ) -> Response:
         """Return energy and derivatives of a batch of systems, in a field or without.
 
-        The enthalpy is U0 - E.mu with the dipole mu = sum_i Z_i (s_i - s_i,ref) h of the fixed Born charges
-        in system.sites. Forces are -dU/dR; stress is dU/dstrain / V at fixed Cartesian E, with the strain
-        h -> h (1 + strain), so that the torque of a field is in its antisymmetric part.
+        The enthalpy is U0 - E.mu with the dipole mu = sum_i Z_i (s_i - s_i,ref) h of the fixed
+        Born charges in system.sites. Forces are -dU/dR; stress is dU/dstrain / V at fixed
+        Cartesian E, with the strain h -> h (1 + strain), so that the torque of a field is in its
+        antisymmetric part.
 
         Parameters
         ----------
         system : System
             What to evaluate; with sites if a field or the polarization is asked for.
         electric_field : None, Tensor of shape (3,) or (n_systems, 3), or callable
-            Field in V/angstrom. A callable gets the dipoles (n_systems, 3) in e*angstrom and returns the
-            field that acts; the energy is then U0 alone, and forces and stress contain that field.
+            Field in V/angstrom. A callable gets the dipoles (n_systems, 3) in e*angstrom and
+            returns the field that acts; the energy is then U0 alone, and forces and stress contain
+            that field.
         forces, stress, polarization, born_charges, polarizability : bool
-            What is needed. Without sites the dipole and the polarization are None. This version has no
-            electronic polarizability: asking for it is an error.
+            What is needed. Without sites the dipole and the polarization are None. This version
+            has no electronic polarizability: asking for it is an error.
 
         Raises
         ------
@@ -181,7 +185,8 @@ class ElectricPotential(nn.Module):
         Parameters
         ----------
         sites : Sites, optional
-            Polarization reference of the structure that will be calculated; gives dipole and field.
+            Polarization reference of the structure that will be calculated; gives dipole and
+            field.
         """
         from multiscale.atoms.calculator import ElectricCalculator  # noqa: PLC0415  ASE classes
 
@@ -233,8 +238,8 @@ class ElectricPotential(nn.Module):
         strange = sorted(set(np.asarray(numbers).tolist()) - set(self.species))
         if strange:
             raise ValueError(
-                f"species {', '.join(chemical_symbols[z] for z in strange)} is unknown to the potential, "
-                f"expected only {', '.join(chemical_symbols[z] for z in self.species)}. "
+                f"species {', '.join(chemical_symbols[z] for z in strange)} is unknown to the "
+                f"potential, expected {', '.join(chemical_symbols[z] for z in self.species)}. "
                 "Choose a potential trained on it."
             )
 
@@ -263,8 +268,9 @@ def _has_moved(
 ) -> bool:
     """Tell whether a pair outside the list may have come within the cutoff.
 
-    With F = h_old^-1 h a listed-out vector r becomes r F + d_j - d_i, no shorter than s |r| - 2 max|d|, where
-    s >= 1 - |F - 1| bounds the smallest singular value of F and d are displacements besides F.
+    With F = h_old^-1 h a listed-out vector r becomes r F + d_j - d_i, no shorter than s |r| - 2
+    max|d|, where s >= 1 - |F - 1| bounds the smallest singular value of F and d are displacements
+    besides F.
     """
     F = np.linalg.solve(old.cell, cell)
     shrink = 1 - np.sqrt(((F - np.eye(3)) ** 2).sum(axis=(1, 2)))
@@ -305,8 +311,8 @@ def _find(path_or_name: str | Path) -> Path:
     nearest = get_close_matches(str(path_or_name), shipped, n=1, cutoff=0)
     hint = f", nearest is {nearest[0]!r}" if nearest else ""
     raise ValueError(
-        f"potential {str(path_or_name)!r} is unknown{hint}, expected a shipped name or a folder with {CARD}. "
-        f"Choose one of {', '.join(shipped) or 'none'}, or train one."
+        f"potential {str(path_or_name)!r} is unknown{hint}, expected a shipped name or a "
+        f"folder with {CARD}. Choose one of {', '.join(shipped) or 'none'}, or train one."
     )
 
 

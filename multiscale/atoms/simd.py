@@ -1,20 +1,23 @@
+# ruff: noqa: ARG001, PLR0913, PLR0917  (numba reads the signatures of intrinsics)
 """Four small linear-algebra loops as explicit vector instructions, for use inside numba functions.
 
-numba leaves short loops of constant length scalar, because it cannot rule out that arrays overlap. These
-intrinsics say what is meant: n numbers in one vector register. Arrays are contiguous; offsets and strides
-count elements and are not checked, so the callers keep them in range.
+numba leaves short loops of constant length scalar, because it cannot rule out that arrays overlap.
+These intrinsics say what is meant: n numbers in one vector register. Arrays are contiguous;
+offsets and strides count elements and are not checked, so the callers keep them in range.
 """
 
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 _FLAGS = ("reassoc", "contract", "nsz", "arcp")
 _I = types.int64
+_alloca: Any = cgutils.alloca_once_value
+_declare: Any = cgutils.get_or_insert_function
 
 
 class _Lanes:
@@ -70,8 +73,8 @@ def _at(builder: Any, offset: Any, index: Any, stride: Any) -> Any:
 def make_combine(n: int) -> Callable[..., None]:
     """Return combine: out[o:o+n] = sum_{b < count} x[xo + b xs] W[wo + b ws : wo + b ws + n]."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def combine(  # noqa: PLR0913
+    @intrinsic
+    def combine(
         typing: Any,
         out: Any,
         o: Any,
@@ -87,7 +90,7 @@ def make_combine(n: int) -> Callable[..., None]:
             kinds = signature.args
             lanes = _Lanes(context, builder, kinds[0].dtype, n)
             po, px, pw = (_data(context, builder, kinds[k], args[k]) for k in (0, 2, 5))
-            total = cgutils.alloca_once_value(builder, lanes.zero())
+            total = _alloca(builder, lanes.zero())
             with cgutils.for_range(builder, args[8], intp=args[8].type) as loop:
                 factor = lanes.splat(lanes.scalar(px, _at(builder, args[3], loop.index, args[4])))
                 row = lanes.load(pw, _at(builder, args[6], loop.index, args[7]))
@@ -98,19 +101,19 @@ def make_combine(n: int) -> Callable[..., None]:
 
         return types.void(out, _I, x, _I, _I, W, _I, _I, _I), codegen
 
-    return combine  # type: ignore[no-any-return]
+    return combine
 
 
 @cache
 def make_outer(n: int, widths: tuple[int, ...]) -> Callable[..., None]:
     """Return outer: A[c, o:o+n] = sum_{q < count} Y[q, c] R[q, l(c), o:o+n], all c in registers.
 
-    A (sum(widths), k), Y (count, sum(widths)), R (count, len(widths), k) with k = size; component c belongs
-    to block l(c), the blocks having the given widths.
+    A (sum(widths), k), Y (count, sum(widths)), R (count, len(widths), k) with k = size; component
+    c belongs to block l(c), the blocks having the given widths.
     """
     block = [i for i, w in enumerate(widths) for _ in range(w)]
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def outer(typing: Any, A: Any, Y: Any, R: Any, o: Any, size: Any, count: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             kinds = signature.args
@@ -118,7 +121,7 @@ def make_outer(n: int, widths: tuple[int, ...]) -> Callable[..., None]:
             pa, py, pr = (_data(context, builder, kinds[k], args[k]) for k in range(3))
             o, size, count = args[3:]
             integer = count.type
-            totals = [cgutils.alloca_once_value(builder, lanes.zero()) for _ in block]
+            totals = [_alloca(builder, lanes.zero()) for _ in block]
             with cgutils.for_range(builder, count, intp=integer) as loop:
                 y0 = builder.mul(loop.index, integer(len(block)))
                 r0 = builder.mul(loop.index, integer(len(widths)))
@@ -136,14 +139,14 @@ def make_outer(n: int, widths: tuple[int, ...]) -> Callable[..., None]:
 
         return types.void(A, Y, R, _I, _I, _I), codegen
 
-    return outer  # type: ignore[no-any-return]
+    return outer
 
 
 @cache
 def make_dot(n: int) -> Callable[..., Any]:
     """Return dot: sum_k x[xo + k] y[yo + k] over n elements."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def dot(typing: Any, x: Any, xo: Any, y: Any, yo: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             kinds = signature.args
@@ -152,21 +155,21 @@ def make_dot(n: int) -> Callable[..., Any]:
             product = lanes.multiply(lanes.load(px, args[1]), lanes.load(py, args[3]))
             name = f"llvm.vector.reduce.fadd.v{n}f{8 * lanes.align}"
             kind = ir.FunctionType(lanes.element, [lanes.element, lanes.vector])
-            function = cgutils.get_or_insert_function(builder.module, kind, name)
+            function = _declare(builder.module, kind, name)
             zero = ir.Constant(lanes.element, 0.0)
             return builder.call(function, [zero, product], fastmath=_FLAGS)
 
         return x.dtype(x, _I, y, _I), codegen
 
-    return dot  # type: ignore[no-any-return]
+    return dot
 
 
 @cache
 def make_product(n: int) -> Callable[..., None]:
     """Return product: out[o:o+n] += c x[xo:xo+n] y[yo:yo+n] z[zo:zo+n]."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def product(  # noqa: PLR0913
+    @intrinsic
+    def product(
         typing: Any, out: Any, o: Any, c: Any, x: Any, xo: Any, y: Any, yo: Any, z: Any, zo: Any
     ) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -181,4 +184,4 @@ def make_product(n: int) -> Callable[..., None]:
 
         return types.void(out, _I, out.dtype, x, _I, y, _I, z, _I), codegen
 
-    return product  # type: ignore[no-any-return]
+    return product

@@ -85,7 +85,8 @@ class System:
     @cached_property
     def volume(self) -> Tensor:
         """Return the cell volumes in angstrom^3, shape (n_systems,)."""
-        return torch.linalg.det(self.cell).abs()
+        volume: Tensor = torch.linalg.det(self.cell).abs()
+        return volume
 
     @cached_property
     def scaled_positions(self) -> Tensor:
@@ -177,10 +178,11 @@ class System:
 class Response(NamedTuple):
     """What a potential answers about a batch of systems.
 
-    energy (n_systems,) eV; forces (n_atoms, 3) eV/angstrom; stress (n_systems, 3, 3) eV/angstrom^3,
-    positive = tension; dipole (n_systems, 3) e*angstrom; polarization (n_systems, 3) C/m^2;
-    born_charges (n_atoms, 3, 3) e; polarizability (n_systems, 3, 3) e*angstrom^2/V. What was not
-    asked for is None. With a field given as a tensor, energy is the electric enthalpy U0 - E.mu.
+    energy (n_systems,) eV; forces (n_atoms, 3) eV/angstrom; stress (n_systems, 3, 3)
+    eV/angstrom^3, positive = tension; dipole (n_systems, 3) e*angstrom; polarization (n_systems,
+    3) C/m^2; born_charges (n_atoms, 3, 3) e; polarizability (n_systems, 3, 3) e*angstrom^2/V. What
+    was not asked for is None. With a field given as a tensor, energy is the electric enthalpy U0 -
+    E.mu.
     """
 
     energy: Tensor

@@ -20,7 +20,9 @@ from multiscale.atoms.system import System
 
 
 class Frame(NamedTuple):
-    """A labelled structure with its neighbours found: energy eV, forces eV/A, stress eV/A^3 (3, 3)."""
+    """A labelled structure with its neighbours found: energy eV, forces eV/A, stress eV/A^3 (3,
+    3).
+    """
 
     system: System
     pairs: Pairs
@@ -43,8 +45,9 @@ class Batch(NamedTuple):
 class Schedule:
     """How to train: sizes, learning rate and the errors at which each label weighs the same.
 
-    A label's weight is 1 / tolerance^2: energy in eV/atom, forces in eV/A, stress in eV/A^3. The energy
-    tolerance falls from its first to its last value over the run (forces shape the surface first).
+    A label's weight is 1 / tolerance^2: energy in eV/atom, forces in eV/A, stress in eV/A^3. The
+    energy tolerance falls from its first to its last value over the run (forces shape the surface
+    first).
     """
 
     epochs: int = 300
@@ -82,7 +85,9 @@ def make_frame(atoms: ase.Atoms, cutoff: float) -> Frame:
 
 
 def split(n: int, held_out: float, seed: int) -> tuple[list[int], list[int]]:
-    """Return indices (training, held out) of n frames; it depends on n, the fraction and the seed only."""
+    """Return indices (training, held out) of n frames; it depends on n, the fraction and the seed
+    only.
+    """
     order = np.random.default_rng(seed).permutation(n)
     n_out = round(held_out * n)
     return sorted(order[n_out:].tolist()), sorted(order[:n_out].tolist())
@@ -118,7 +123,7 @@ def pair_vectors(system: System, rows: Neighbourhoods) -> Tensor:
 def gradients(
     network: Network, system: System, rows: Neighbourhoods, *, create_graph: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return energies less reference (n_systems,), forces (n_atoms, 3), virials (n_systems, 3, 3)."""
+    """Return energies less reference (n_systems,), forces (n_atoms, 3), virials (like cells)."""
     like = network.radial
     vectors = pair_vectors(system, rows).to(like.dtype).detach().requires_grad_()
     atomic = network(vectors, rows)
@@ -132,13 +137,13 @@ def gradients(
 
 
 def predict(network: Network, batch: Batch, *, create_graph: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Return energies less reference (n_systems,), forces (n_atoms, 3), stress (n_systems, 3, 3)."""
+    """Return energies less reference (n_systems,), forces (n_atoms, 3), stress (like cells)."""
     energy, forces, virial = gradients(network, batch.system, batch.rows, create_graph=create_graph)
     return energy, forces, virial / batch.system.volume[:, None, None].to(virial.dtype)
 
 
 def initialise(network: Network, frames: Sequence[Frame], batch: int = 8) -> None:
-    """Set reference energies by least squares and standardise the features on some of the frames."""
+    """Set reference energies by least squares; standardise the features on some frames."""
     species = network.architecture.species
     counts = np.array([[int((f.system.numbers == z).sum()) for z in species] for f in frames])
     energies = np.array([f.energy for f in frames])
@@ -164,8 +169,8 @@ def train_epochs(
 ) -> Iterator[Progress]:
     """Yield the averaged network after each epoch of Adam with a cosine learning rate.
 
-    Deterministic for a seed, a version and a thread count. The network yielded is the exponential moving
-    average of the weights, which is what ships.
+    Deterministic for a seed, a version and a thread count. The network yielded is the exponential
+    moving average of the weights, which is what ships.
 
     Parameters
     ----------
@@ -219,7 +224,7 @@ def _update(
     tolerance = first * (last / first) ** x
     loss = e / tolerance**2 + f / schedule.forces**2 + s / schedule.stress**2
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1e3)
     optimizer.step()
     return np.array([float(e.detach()), float(f.detach()), float(s.detach())])

@@ -98,9 +98,9 @@ def _opposing(c: Array, p: float) -> float:
 def _rotation_field(a: Array, n: Array, c: Array, branch: tuple[float, float]) -> float:
     """Return the opposing field at which the softest transverse curvature vanishes, or NaN.
 
-    The branch from p0 down to p_c is scanned in 2000 steps; the crossing is interpolated.
+    The branch from p0 down to p_c is scanned in 500 steps; the crossing is interpolated.
     """
-    p = np.linspace(branch[1], branch[0], 2001)
+    p = np.linspace(branch[1], branch[0], 501)
     H = curvature(p[:, None] * n, a)
     if not np.isfinite(H).all():
         return np.nan

@@ -4,6 +4,7 @@ The high-symmetry phases are found in closed form (roots of the polynomial along
 [111]); phases of lower symmetry, which need eighth order, by Newton iterations from many starts.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -53,11 +54,19 @@ def along(a: ArrayLike, direction: ArrayLike) -> Array:
     coefficient enters.
     """
     a = np.asarray(a, dtype=np.float64)
-    n = np.asarray(direction, dtype=np.float64)
-    basis = invariants(n / np.linalg.norm(n), order_of(a))
-    power = np.array([sum(EXPONENTS[name]) for name in terms(order_of(a))])
-    parts = np.where(basis == 0, 0.0, basis * a)
-    return np.array([parts[power == k].sum() for k in range(1, power.max() + 1)])
+    line = _line(order_of(a), tuple(float(x) for x in np.asarray(direction)))
+    if np.isnan(a).any():
+        return np.asarray(np.where(line == 0, 0.0, line * a).sum(axis=1))
+    return np.asarray(line @ a)
+
+
+@lru_cache(maxsize=256)
+def _line(order: int, direction: tuple[float, ...]) -> Array:
+    """Return the matrix (order // 2, n_terms) that turns coefficients into those along a line."""
+    n = np.array(direction)
+    basis = invariants(n / np.linalg.norm(n), order)
+    power = np.array([sum(EXPONENTS[name]) for name in terms(order)])
+    return np.where(power == np.arange(1, order // 2 + 1)[:, None], basis, 0.0)
 
 
 def stationary_along(a: ArrayLike, direction: ArrayLike) -> Array:
@@ -86,18 +95,23 @@ def minima(a: ArrayLike, *, max_polarization: float = np.inf) -> tuple[Minimum, 
         Ignore states with a larger |P|, C/m^2: a fitted polynomial means nothing outside its data.
     """
     a = np.asarray(a, dtype=np.float64)
-    states = [Minimum("C", np.zeros(3), 0.0, bool(a[0] > 0))]
+    states = _candidates(a, max_polarization)
+    return tuple(s._replace(stable=is_stable(s.polarization, a)) for s in states)
+
+
+def _candidates(a: Array, limit: float) -> list[Minimum]:
+    """Return the states of minima(), lowest energy first, with stability left at False."""
+    states = [Minimum("C", np.zeros(3), 0.0, False)]
     for phase, n in DIRECTIONS.items():
         c = along(a, n)
         k = np.arange(1, len(c) + 1)
         for p in stationary_along(a, n):
             bend = float((c * 2 * k * (2 * k - 1) * p ** (2 * k - 2)).sum())
-            if bend > 0 and p <= max_polarization:
-                P = p * n
-                states.append(Minimum(phase, P, float(free_energy(P, a)), is_stable(P, a)))
+            if bend > 0 and p <= limit:
+                states.append(Minimum(phase, p * n, float((c * p ** (2 * k)).sum()), False))
     if order_of(a) == 8 and np.isfinite(a).all():
-        states += _low_symmetry_minima(a, states, max_polarization)
-    return tuple(sorted(states, key=lambda state: state.energy))
+        states += _low_symmetry_minima(a, states, limit)
+    return sorted(states, key=lambda state: state.energy)
 
 
 def is_stable(P: ArrayLike, a: ArrayLike) -> bool:
@@ -110,7 +124,9 @@ def is_stable(P: ArrayLike, a: ArrayLike) -> bool:
 
 def ground_state(a: ArrayLike, *, max_polarization: float = np.inf) -> Minimum:
     """Return the state of lowest energy; a as in minima."""
-    return minima(a, max_polarization=max_polarization)[0]
+    a = np.asarray(a, dtype=np.float64)
+    state = _candidates(a, max_polarization)[0]
+    return state._replace(stable=is_stable(state.polarization, a))
 
 
 def spontaneous_polarization(a: ArrayLike, *, max_polarization: float = np.inf) -> Array:

@@ -32,6 +32,10 @@ TERMS = ("a1", "a11", "a12", "a111", "a112", "a123")
 """Terms of the sixth-order polynomial, the order of every coefficient array."""
 
 
+_ORDERS = {1: 2, 3: 4, 6: 6, 10: 8}
+
+
+@cache
 def terms(order: int = 6) -> tuple[str, ...]:
     """Return the names of the terms of an m-3m polynomial up to order 2, 4, 6 or 8.
 
@@ -54,9 +58,8 @@ def order_of(a: ArrayLike) -> int:
         If the number of coefficients is not 1, 3, 6 or 10.
     """
     n_terms = np.shape(a)[-1] if np.ndim(a) else 0
-    for order in (2, 4, 6, 8):
-        if n_terms == len(terms(order)):
-            return order
+    if n_terms in _ORDERS:
+        return _ORDERS[n_terms]
     raise ValueError(
         f"the coefficient array has {n_terms} terms, expected 1, 3, 6 or 10 (orders 2, 4, 6, 8). "
         f"List them in the order {', '.join(EXPONENTS)}."

@@ -86,13 +86,13 @@ def highest_transition(
     T = np.asarray(T, dtype=np.float64)
     nan = np.array(np.nan)
 
-    def last(coefficients: Array) -> Transition | None:
+    def last(coefficients: Array, tolerance: float) -> Transition | None:
         law = interpolated(T, coefficients)
-        found = phase_sequence(law, T, max_polarization=max_polarization, tolerance=1e-3)
+        found = phase_sequence(law, T, max_polarization=max_polarization, tolerance=tolerance)
         return found[-1] if found else None
 
-    central = last(np.asarray(a, dtype=np.float64))
-    others = [last(row) for row in np.asarray(samples, dtype=np.float64)]
+    central = last(np.asarray(a, dtype=np.float64), 1e-6)
+    others = [last(row, 0.02) for row in np.asarray(samples, dtype=np.float64)]
     seen = [(t.temperature, t.latent_heat) for t in others if t is not None]
     share = len(seen) / len(others) if others else 0.0
     if central is None:

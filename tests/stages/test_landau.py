@@ -169,7 +169,7 @@ def test_fixed_cell_gives_no_strain_coupling_and_says_so(metad):
 
 def test_model_that_falls_beyond_its_data_is_made_to_rise():
     """Above the transition a low cutoff leaves the sixth-order terms to the noise."""
-    metad = planted_metad((1200.0,), noise=4e6, seed=3)
+    metad = planted_metad((1200.0,), noise=4e7, seed=3)
     held = landau.run(metad, landau.Options(cutoff=0.06))
     free = landau.run(metad, landau.Options(cutoff=0.06, bounded=False))
     from multiscale.landau import boundedness

@@ -24,6 +24,8 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"  # the tutorial's run takes a quarter of an hour; tests run its Python
 
 exclude_patterns = ["_build", "generated/*.inc.md"]
+# Types in docstrings are prose ("time : array, ps"); a word that is also a field is no reference.
+suppress_warnings = ["ref.python"]
 default_role = "literal"
 html_theme = "furo"
 html_title = "multiscale"

@@ -56,9 +56,20 @@ def materials_table() -> str:
 
 
 def _default(field: Any) -> str:
-    if field.default_factory is not None:
-        return f"`{field.default_factory()!r}`"
-    return "required" if field.default is PydanticUndefined else f"`{field.default!r}`"
+    if field.default is PydanticUndefined:
+        return "required"
+    return "not set" if field.default is None else f"`{_toml(field.default)}`"
+
+
+def _toml(value: Any) -> str:
+    """Return a default as one would write it in a run file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_toml(v) for v in value)}]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -20,7 +20,7 @@ m dv/dt = F - m int K(s) v(t - s) ds + R, <R(t) R(0)> = m kT K(t), K in 1/ps^2; 
 
 from multiscale.gle.correlations import block_correlations, velocity_autocorrelation
 from multiscale.gle.direct import integrated_kernel
-from multiscale.gle.embedding import Embedding, embed, kernel_of
+from multiscale.gle.embedding import Embedding, embed, kernel_of, markov_limit
 from multiscale.gle.forces import PolynomialForce, confining_mean_force, fit_mean_force
 from multiscale.gle.kernels import Kernel, extract_kernel, mean_force_of
 from multiscale.gle.kinetics import field_mass, kinetic_coefficient
@@ -47,6 +47,7 @@ __all__ = [
     "kernel_at",
     "kernel_of",
     "kinetic_coefficient",
+    "markov_limit",
     "mean_force_of",
     "passivity_margin",
     "replay",

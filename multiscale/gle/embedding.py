@@ -1,6 +1,6 @@
 """Markovian embedding of a passive kernel: auxiliary variables with exact fluctuation-dissipation.
 
-With u = sqrt(m) v and auxiliary s (unit sqrt(eV)):  du/dt = F/sqrt(m) + G s,
+With u = sqrt(m) v and auxiliary s (unit sqrt(eV)):  du/dt = F/sqrt(m) + G s (- white u + noise),
 ds/dt = -A s - G^T u + B xi, B B^T = kT (A + A^T), s ~ N(0, kT). Then K(t) = G exp(-A t) G^T and
 exp(-(H + s^2/2)/kT) is stationary for every G and every A with A + A^T >= 0 (gle theory page):
 a bad fit cannot break the fluctuation-dissipation relation.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from multiscale.gle.modes import Network, network_of, poles
+from multiscale.gle.modes import network_of
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -25,9 +25,12 @@ class Embedding(NamedTuple):
     drift: Array  # A (n, n), 1/ps
     mass: float  # eV ps^2 / (unit of x)^2
     kT: float  # eV  # noqa: N815
+    white: float = 0.0  # memoryless friction beside K, 1/ps
 
 
-def embed(rate: Complex, amplitude: Complex, *, mass: float, kT: float) -> Embedding:
+def embed(
+    rate: Complex, amplitude: Complex, *, mass: float, kT: float, white: float = 0.0
+) -> Embedding:
     """Return the auxiliary network whose memory is K(t) = Re sum amplitude exp(-rate t).
 
     A relaxation takes one variable, an oscillation two: A = [[0, -W], [W, 2g]], W^2 = g^2 + w^2,
@@ -37,6 +40,7 @@ def embed(rate: Complex, amplitude: Complex, *, mass: float, kT: float) -> Embed
     ----------
     rate, amplitude : arrays, shape (n_modes,), complex, 1/ps and 1/ps^2
     mass, kT : mass eV ps^2/(unit of x)^2 and temperature eV
+    white : memoryless friction beside K, 1/ps. Without modes: the Markov limit.
 
     Raises
     ------
@@ -54,12 +58,14 @@ def embed(rate: Complex, amplitude: Complex, *, mass: float, kT: float) -> Embed
         G[k : k + 2] = np.sqrt([plus, minus])
         A[k : k + 2, k : k + 2] = [[0.0, -W], [W, 2 * g]]
         k += 2
-    return Embedding(G, A, mass, kT)
+    return Embedding(G, A, mass, kT, white)
 
 
-def embed_network(network: Network, *, mass: float, kT: float) -> Embedding:
-    """Return the embedding of a fitted passive network."""
-    return embed(*poles(network), mass=mass, kT=kT)
+def markov_limit(embedding: Embedding) -> Embedding:
+    """Return the embedding without memory and with the same total friction, as null model."""
+    G, A = embedding.coupling, embedding.drift
+    friction = embedding.white + (float(G @ np.linalg.solve(A, G)) if G.size else 0.0)
+    return Embedding(np.zeros(0), np.zeros((0, 0)), embedding.mass, embedding.kT, friction)
 
 
 def kernel_of(embedding: Embedding, time: Array) -> Array:
@@ -79,7 +85,7 @@ def propagator(embedding: Embedding, step: float) -> tuple[Array, Array]:
     Shapes (n + 1, n + 1); L in sqrt(eV).
     """
     G, A = embedding.coupling, embedding.drift
-    M = np.block([[np.zeros((1, 1)), G[None, :]], [-G[:, None], -A]])
+    M = np.block([[np.array([[-embedding.white]]), G[None, :]], [-G[:, None], -A]])
     E = expm(M * step)
     value, vector = np.linalg.eigh(np.eye(len(E)) - E @ E.T)
     return E, vector * np.sqrt(embedding.kT * value.clip(0))

@@ -48,6 +48,7 @@ class Kernel(NamedTuple):
     tilt: float  # correction of the slope of the mean force, relative to <U''>
     curvature: float  # <U''> of the mean force as given, eV/unit^2
     kT: float  # eV  # noqa: N815
+    bath_friction: float  # 1/ps, of the thermostat; not part of the kernel
     fdt_residual: Array  # (n_lags,) <R(t) R(0)>/(m kT) - K(t) inside the resolved band, 1/ps^2
     friction_samples: Array  # (n_bootstrap,) 1/ps
     mass_samples: Array  # (n_bootstrap,) eV ps^2/unit^2
@@ -66,6 +67,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     lag_step: float | None = None,
     mean_force_error: float | None = None,
     mass: float | None = None,
+    bath_friction: float = 0.0,
     n_bootstrap: int = 40,
     seed: int = 0,
 ) -> Kernel:
@@ -85,6 +87,8 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     mean_force_error : relative uncertainty of the slope of the mean force, a nuisance of the fit;
         default 0 (exact) for a given mean force and 1 (free) for None
     mass : first guess, eV ps^2/unit^2; default from the data. The mass is always fitted.
+    bath_friction : friction of a Langevin thermostat on all atoms, 1/ps. It damps x without memory;
+        it is known, so it is kept out of the kernel and the reported friction.
     n_bootstrap : refits for the error bars; 0 gives NaN errors
     seed : of the bootstrap
 
@@ -100,7 +104,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     if mean_force_error is None:
         mean_force_error = 1.0 if mean_force is None else 0.0
     curvature = float(np.mean(np.concatenate(forces) ** 2)) / kT
-    bath = Bath(kT, curvature, mean_force_error)
+    bath = Bath(kT, curvature, mean_force_error, bath_friction)
     limits = Limits(1 / window, BAND * np.pi / dt)
     grouped = grouped_spectra(
         list(zip(records, forces, strict=True)),
@@ -225,6 +229,7 @@ def _report(
         tilt=model.tilt,
         curvature=bath.curvature,
         kT=bath.kT,
+        bath_friction=bath.white,
         fdt_residual=_fdt_residual(model, bath, spectra, lag),
         friction_samples=frictions,
         mass_samples=masses,

@@ -27,6 +27,7 @@ class Bath(NamedTuple):
     kT: float  # eV  # noqa: N815
     curvature: float  # <U''> of the mean force, eV/unit^2
     tilt_error: float  # prior standard deviation of the relative slope correction; 0 fixes it
+    white: float = 0.0  # known memoryless friction, 1/ps: adds to K(i w), belongs to no mode
 
 
 class Model(NamedTuple):
@@ -80,8 +81,9 @@ def kernel_and_slopes(network: Network, omega: Array) -> tuple[Complex, Complex]
 
 
 def impedance(model: Model, bath: Bath, omega: Array) -> tuple[Complex, Complex]:
-    """Return Z(w) and K(i w) of the model at angular frequencies (n,)."""
+    """Return Z(w) and K(i w) (with the white part) of the model at angular frequencies (n,)."""
     K, _ = kernel_and_slopes(model.network, omega)
+    K = K + bath.white
     Z = model.mass * (1j * omega * K - omega**2) - model.tilt * bath.curvature
     return Z, K
 
@@ -134,6 +136,7 @@ def _power(Z: Complex, seen: Observed) -> Array:
 def evaluate(model: Model, bath: Bath, seen: Observed) -> Evaluation:
     """Return -log-likelihood and its gradient at fixed corrections (`observed` updates them)."""
     K, dK = kernel_and_slopes(model.network, seen.omega)
+    K = K + bath.white
     omega, n, m = seen.omega, seen.weight, model.mass
     inertia = m * (1j * omega * K - omega**2)
     Z = inertia - model.tilt * bath.curvature

@@ -21,6 +21,7 @@ from multiscale.gle.modes import EMPTY, Network, join
 from multiscale.gle.spectra import Spectra
 
 Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 LONGEST_STEP = 1.5  # in the logarithm of a parameter
 PENALTY = 2.5  # -log-likelihood a parameter must gain (Akaike 1; Bayes ln(n)/2, about 5)
@@ -116,6 +117,20 @@ def dictionary(limits: Limits) -> Network:
     return Network(np.ones(rates.size), rates, one, one, decay, frequency)
 
 
+class Atoms(NamedTuple):
+    """Unit atoms and their K(i w) in the bins: relaxations, then g+ and g- of the oscillations."""
+
+    network: Network
+    response: Complex  # (n_relaxations + 2 n_oscillations, n_bins)
+
+
+def respond(network: Network, spectra: Spectra) -> Atoms:
+    """Return the unit atoms of network with their responses."""
+    k, j = network.rate.size, network.decay.size
+    _, slopes = kernel_and_slopes(network, spectra.omega)
+    return Atoms(network, np.concatenate([slopes[:k], slopes[2 * k : 2 * k + 2 * j]]))
+
+
 def start(bath: Bath, spectra: Spectra, limits: Limits, mass: float) -> Model:
     """Return the best single relaxation of a coarse grid, as first guess."""
     models = [
@@ -143,7 +158,7 @@ def pursue(
     worth their parameters leave.
     """
     fit = refine(start(bath, spectra, limits, mass), bath, spectra, limits)
-    atoms = dictionary(limits)
+    atoms = respond(dictionary(limits), spectra)
     while _n_modes(fit.model.network) < n_modes:
         trials = [
             refine(model, bath, spectra, limits)
@@ -157,7 +172,7 @@ def pursue(
     return swap(prune(fit, bath, spectra, limits), bath, spectra, limits, atoms)
 
 
-def swap(fit: Fit, bath: Bath, spectra: Spectra, limits: Limits, atoms: Network) -> Fit:
+def swap(fit: Fit, bath: Bath, spectra: Spectra, limits: Limits, atoms: Atoms) -> Fit:
     """Return fit after replacing modes by better ones: the way out of a local minimum."""
     for network in _without_one(fit.model.network):
         base = fit.model._replace(network=network)
@@ -207,19 +222,18 @@ def _without_one(network: Network) -> list[Network]:
     return relaxations + oscillations
 
 
-def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Network) -> list[Model]:
+def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Atoms) -> list[Model]:
     """Return model plus one mode: the two best relaxations and the three best oscillations."""
     seen = observed(model, bath, spectra)
-    k, j = atoms.rate.size, atoms.decay.size
-    _, slopes = kernel_and_slopes(atoms, spectra.omega)
-    unit = np.concatenate([slopes[:k], slopes[2 * k : 2 * k + 2 * j]])
-    slope, curvature = score_candidates(model, bath, seen, unit)
+    rates, decay, frequency = atoms.network.rate, atoms.network.decay, atoms.network.frequency
+    k, j = rates.size, decay.size
+    slope, curvature = score_candidates(model, bath, seen, atoms.response)
     score = np.where(slope < 0, -slope / np.sqrt(curvature), 0.0)
     weight = np.maximum(-slope, 0) / curvature
     models = [
         model._replace(
             network=join(
-                model.network, EMPTY._replace(weight=weight[i : i + 1], rate=atoms.rate[i : i + 1])
+                model.network, EMPTY._replace(weight=weight[i : i + 1], rate=rates[i : i + 1])
             )
         )
         for i in _peaks(score[:k], 2)
@@ -228,7 +242,7 @@ def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Network) -> l
     for i in _peaks(pair, 3):
         a, b = weight[k + i], weight[k + j + i]
         small = 0.02 * max(a, b)
-        oscillation = [max(a, small), max(b, small), atoms.decay[i], atoms.frequency[i]]
+        oscillation = [max(a, small), max(b, small), decay[i], frequency[i]]
         extra = Network(np.zeros(0), np.zeros(0), *(np.array([part]) for part in oscillation))
         models.append(model._replace(network=join(model.network, extra)))
     return models

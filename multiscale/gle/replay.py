@@ -45,7 +45,9 @@ def replay(
     force = tilted(confining_mean_force(samples, kernel.kT), kernel.tilt * kernel.curvature)
     fastest = np.sqrt(kernel.kernel[0] + kernel.curvature / kernel.mass)
     stride = max(1, int(np.ceil(dt * fastest / 0.3)))
-    embedding = embed(kernel.rate, kernel.amplitude, mass=kernel.mass, kT=kernel.kT)
+    embedding = embed(
+        kernel.rate, kernel.amplitude, mass=kernel.mass, kT=kernel.kT, white=kernel.bath_friction
+    )
     start = rng.choice(samples, n_replicas)
     n_frames = 12 * n_lags
     run = simulate(

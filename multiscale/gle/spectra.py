@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 N_GROUPS = 16
+WIDENING = 100  # bins are this many times narrower than their frequency, or the resolution
 LONGEST_EDGE = 0.125  # of a record
 
 
@@ -64,13 +65,13 @@ def grouped_spectra(
     ValueError
         If the records are too short to fill a bin.
     """
-    width, n_bins = _bins(records, dt, resolution, band)
-    shape = (n_bins, N_GROUPS)
+    edges = _bins(records, dt, resolution, band)
+    shape = (edges.size - 1, N_GROUPS)
     sums = [np.zeros(shape, complex) for _ in range(8)]
     dealt = 0
     for x, F in records:
         omega, weight, hx, he, hf = _transform(x, F, dt, band, edge)
-        index = np.minimum((omega / width).astype(np.intp), n_bins - 1)
+        index = np.searchsorted(edges[1:-1], omega, side="right")
         flat = index * N_GROUPS + (dealt + np.arange(omega.size)) % N_GROUPS
         dealt += omega.size
         pairs = ((hx, hx), (he, he), (hf, hf), (hx, he), (hx, hf), (he, hf))
@@ -85,16 +86,19 @@ def grouped_spectra(
 
 def _bins(
     records: Sequence[tuple[Array, Array]], dt: float, resolution: float, band: float
-) -> tuple[float, int]:
+) -> Array:
+    """Return the edges of the bins: equal at first, then wider in proportion to the frequency."""
     density = sum(len(x) for x, _ in records) * dt / (2 * np.pi)  # frequencies per (1/ps)
     width = max(resolution, N_GROUPS / density)
-    n_bins = int(band / width)
-    if n_bins < 8:
+    if band < 8 * width:
         raise ValueError(
             f"the records hold {density * band:.0f} frequencies below {band:.4g} 1/ps, expected at "
             f"least {8 * N_GROUPS}. Run longer or add walkers."
         )
-    return width, n_bins
+    equal = width * np.arange(min(WIDENING, int(band / width)) + 1)
+    ratio = 1 + 1 / WIDENING
+    wider = equal[-1] * ratio ** np.arange(1, 1 + max(0, int(np.log(band / equal[-1]) * WIDENING)))
+    return np.concatenate([equal, wider])
 
 
 def _deal(flat: NDArray[np.intp], term: Array, shape: tuple[int, int]) -> Array:

@@ -21,6 +21,7 @@ from multiscale import gle, landau, schema
 from multiscale.gle.orientation import Oriented, orient
 from multiscale.stages.options import (
     Checkpoint,
+    PerPicosecond,
     Picoseconds,
     Progress,
     StageOptions,
@@ -46,6 +47,12 @@ class Options(StageOptions, frozen=True):
         "data",
         description="force from the run's own fluctuations (slope refined with the kernel), or "
         "from the Landau model",
+    )
+    bath_friction: PerPicosecond | None = Field(
+        None,
+        ge=0,
+        description="friction of the atoms in the run, 1/ps, kept out of the kernel; default what "
+        "md recorded, else 0",
     )
     n_bootstrap: int = Field(40, ge=2, le=1000, description="refits for the error bars")
     replicas: int = Field(64, ge=1, description="replicas of the check by simulation")
@@ -135,6 +142,12 @@ def _volume(md: xr.Dataset) -> Array:
     return np.asarray(np.abs(np.linalg.det(md["cell"].values)).mean((-2, -1)))
 
 
+def _bath_friction(md: xr.Dataset, options: Options) -> float:
+    """Return the friction of the thermostat, 1/ps."""
+    recorded = float(md.attrs.get("friction", 0.0))
+    return recorded if options.bath_friction is None else options.bath_friction
+
+
 def _temperature(
     md: xr.Dataset, coefficients: Array, dt: float, options: Options
 ) -> tuple[Oriented, list[_Part]]:
@@ -142,7 +155,7 @@ def _temperature(
     gle.finite_frames(P)
     oriented = orient(P)
     T, volume = float(md["temperature"]), float(_volume(md))
-    args = (T, volume, coefficients, dt, options)
+    args = (T, volume, coefficients, dt, _bath_friction(md, options), options)
     return oriented, [_part(oriented, axes, *args) for axes in oriented.groups]
 
 
@@ -153,6 +166,7 @@ def _part(
     volume: float,
     coefficients: Array,
     dt: float,
+    bath: float,
     options: Options,
 ) -> _Part:
     P, kT = oriented.polarization, KB * T
@@ -165,7 +179,7 @@ def _part(
     kernel = gle.extract_kernel(
         records, dt, kT, force, window=options.window, n_modes=options.n_modes,
         lag_step=options.lag_step, n_bootstrap=options.n_bootstrap,
-        mean_force_error=1.0, seed=options.seed,
+        mean_force_error=1.0, bath_friction=bath, seed=options.seed,
     )  # fmt: skip
     curvature = landau.curvature(P, coefficients)[..., axes, axes].mean() * scale
     stiffness = kernel.curvature * (1 - kernel.tilt)
@@ -239,6 +253,7 @@ def _pack(
     )
     attrs["equivalent_axes"] = json.dumps([o.groups for o, _ in points])
     attrs["mean_force"] = options.mean_force
+    attrs["bath_friction"] = f"{_bath_friction(md, options):g} 1/ps, not in friction and kernel"
     attrs["convention"] = (
         "m dv/dt = F - m int K(s) v(t-s) ds + R, <R(t)R(0)> = m kT K(t); "
         "K(t) = Re sum amplitude exp(-rate t); fdt_residual is relative to K(0); unused modes have "

@@ -245,6 +245,7 @@ def attributes(options: SimulationOptions) -> dict[str, Any]:
         "formula_units": int(np.prod(options.size)),
         "timestep": options.timestep,
         "ensemble": options.ensemble,
+        "friction": options.friction,
         "potential": options.potential,
     }
 

@@ -23,6 +23,7 @@ def generator(embedding, stiffness):
     M = np.zeros((G.size + 2, G.size + 2))
     root = embedding.mass**0.5
     M[0, 1], M[1, 0] = 1 / root, -stiffness / root
+    M[1, 1] = -embedding.white
     M[1, 2:], M[2:, 1], M[2:, 2:] = G, -G, -A
     return M, embedding.kT * np.diag([1 / stiffness, *np.ones(G.size + 1)])
 

@@ -3,6 +3,7 @@ import pytest
 from gle_planted import (
     AMPLITUDE,
     DOUBLE_WELL,
+    EMBEDDING,
     FRICTION,
     HARMONIC,
     RATE,
@@ -165,3 +166,12 @@ def test_intervals_of_the_friction_cover():
         kernel = extract_kernel(x, 0.1, 1.0, HARMONIC, window=WINDOW, seed=seed)
         inside.append(abs(kernel.friction - FRICTION) < 1.96 * kernel.friction_stderr)
     assert np.mean(inside) >= 0.8
+
+
+def test_friction_of_the_thermostat_stays_out_of_the_kernel():
+    bath = EMBEDDING._replace(white=3.0)
+    x = harmonic(400_000, 0.1, 6, bath)
+    kernel = extract_kernel(x, 0.1, 1.0, HARMONIC, window=WINDOW, bath_friction=3.0, n_bootstrap=0)
+    ignorant = extract_kernel(x, 0.1, 1.0, HARMONIC, window=WINDOW, n_bootstrap=0)
+    assert kernel.friction == pytest.approx(FRICTION, rel=0.08)
+    assert ignorant.friction == pytest.approx(FRICTION + 3, rel=0.08)

@@ -95,7 +95,7 @@ def measure(E: Array, P: Array, setup: Setup, options: Options) -> Numbers:
     drawn = _quantities(samples)
     fit = {name: fit_error(values, drawn[name]) for name, values in _quantities(best).items()}
     fit["coercive_field"] *= 1.0 if np.isfinite(result.coercive_field) else np.nan
-    stderr = {n: _together(getattr(result, f"{n}_stderr"), fit[n]) for n in fit}
+    stderr = {n: _together(getattr(result, f"{n}_stderr"), fit[n], options) for n in fit}
     return Numbers(result, best, samples, stderr, fit)
 
 
@@ -123,9 +123,14 @@ def fit_error(best: Array, samples: Array) -> float:
     return float(np.sqrt(max(0.0, float(rows.var(ddof=1)) - np.nan_to_num(thermal))))
 
 
-def _together(thermal: float, fit: float) -> float:
-    """Return the root of the sum of squares; an unknown fit error leaves the thermal one."""
-    return float(np.hypot(thermal, 0.0 if np.isnan(fit) else fit))
+def _together(thermal: float, fit: float, options: Options) -> float:
+    """Return the root of the sum of squares; an unknown fit error leaves the thermal one.
+
+    A single loop has no thermal error, and needs none if there is no noise.
+    """
+    if np.isnan(thermal) and not options.thermal_noise and not np.isnan(fit):
+        return fit
+    return float(np.hypot(thermal, np.nan_to_num(fit)))
 
 
 def _times(setup: Setup, options: Options) -> Array:

@@ -11,10 +11,11 @@ from mesoscale_cards import (
     pbtio3,
 )
 
-from multiscale.mesoscale import Overdamped, PhaseField, polynomial, trajectory, triangle
+from multiscale.mesoscale import Overdamped, PhaseField, polynomial, pund, trajectory, triangle
 from multiscale.mesoscale.field import strain
 from multiscale.mesoscale.kinetics import StepTooLongError, overdamped_limit
-from multiscale.mesoscale.loops import analyse_loop
+from multiscale.mesoscale.loops import analyse_loop, switched_charge
+from multiscale.mesoscale.waveforms import pund_period
 from multiscale.units import EPSILON0
 
 NM = 1e-9
@@ -309,6 +310,22 @@ def test_small_field_response_is_debye():  # T18
     wave = np.exp(1j * omega * t[:-1][late])
     chi = np.mean((np.array(path[late]) - mean) * wave) * 2 / 1e4
     assert chi == pytest.approx(1 / axial / (1 - 1j * omega / axial), rel=2e-3)
+
+
+def test_pund_of_a_single_domain_is_twice_its_polarization():  # T21
+    shape = {"width": 2e-8, "rise": 2e-8, "delay": 4e-8}
+    n = 4000
+    t = np.arange(5 * n + 1) / n * pund_period(**shape)
+    E = np.zeros((len(t), 3))
+    E[:, 2] = pund(t, amplitude=2.5e8, **shape)
+    kinetics = Overdamped(PhaseField(pbtio3()), np.ones(3), t[1], 1.0)
+    start = kinetics.start(np.array([[[0.0], [0.0], [0.757039]]]), np.zeros(0))
+    chunks = [E[i : i + 2] for i in range(len(E) - 1)]
+    states = trajectory(kinetics, start, chunks, [np.random.default_rng(0)])
+    P = np.array([0.757039, *(s.P[0, 2, 0] for s in states)])
+    assert switched_charge(P, n, n * 2 // 5) == pytest.approx(
+        (2 * 0.757039, -2 * 0.757039), abs=1e-4
+    )
 
 
 # -- symmetry, restart, refusal ----------------------------------------------------------------

@@ -69,9 +69,12 @@ def butterflies(hysteresis: xr.Dataset) -> Figure:
 
 
 def longitudinal(strain: Array, n: Array) -> Array:
-    """Return n . strain . n from Voigt strain (..., 6) (engineering shear); n (3,) is unit."""
-    shear = sum(strain[..., 3 + k] * n[i] * n[j] for k, (i, j) in enumerate(SHEAR))
-    return np.asarray(strain[..., :3] @ n**2 + shear)
+    """Return n . strain . n from Voigt strain (..., 6) (engineering shear); n (3,) is unit.
+
+    Shear that n does not see is left out: it is NaN if Q44 is unknown.
+    """
+    seen = [(3 + k, n[i] * n[j]) for k, (i, j) in enumerate(SHEAR) if n[i] * n[j] != 0]
+    return np.asarray(strain[..., :3] @ n**2 + sum(strain[..., k] * w for k, w in seen))
 
 
 def _direction(hysteresis: xr.Dataset) -> Array:

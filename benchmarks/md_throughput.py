@@ -2,7 +2,9 @@
 
 Prints one JSON object per line: for each potential, system size and ensemble the time of a step, of
 a bare evaluation along the same trajectory, and of the loop alone (a potential that answers at
-once). Times are processor time of one thread, the best of five runs. Run with OMP_NUM_THREADS=1: python benchmarks/md_throughput.py [name of a potential ...] [--quick]
+once). Times are processor time of one thread, the best of five runs.
+
+    OMP_NUM_THREADS=1 python benchmarks/md_throughput.py [name of a potential ...] [--quick]
 """
 
 import argparse

@@ -143,7 +143,7 @@ def prepare(options: SimulationOptions, temperature: float) -> Walkers:
     if (distance := closest_distance(start.positions, np.array(start.cell))) < CLOSEST:
         raise ValueError(
             f"closest atoms of the start are {distance:.3g} angstrom apart, expected at least "
-            f"{CLOSEST}. Correct the structure of material {options.material!r}."
+            f"{CLOSEST}. Correct in_plane_lattice, or the structure of {options.material!r}."
         )
     sites = Sites(
         torch.from_numpy(reference.get_scaled_positions(wrap=False)),
@@ -245,6 +245,7 @@ def attributes(options: SimulationOptions) -> dict[str, Any]:
         "formula_units": int(np.prod(options.size)),
         "timestep": options.timestep,
         "ensemble": options.ensemble,
+        "friction": options.friction,
         "friction": options.friction,
         "potential": options.potential,
     }

@@ -135,6 +135,20 @@ def test_killed_run_continues_bit_for_bit(ensemble):
     xr.testing.assert_identical(md.run(options=options, checkpoint=memory), whole)
 
 
+def test_killed_run_of_the_shipped_potential_continues_bit_for_bit():
+    # Here the neighbour list is state too: it is dropped at each checkpoint, saved or not.
+    options = md.Options(
+        **{**TINY, "potential": "pbtio3-pbesol", "size": (1, 1, 1), "duration": "0.2 ps"},
+        checkpoint_interval="0.05 ps",
+    )  # fmt: skip
+    whole = md.run(options=options)
+    memory = Memory(stop_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        md.run(options=options, checkpoint=memory)
+    memory.stop_after = None
+    xr.testing.assert_identical(md.run(options=options, checkpoint=memory), whole)
+
+
 def test_checkpoint_of_other_options_is_refused():
     memory = Memory()
     md.run(options=md.Options(**TINY, checkpoint_interval="0.1 ps"), checkpoint=memory)
@@ -169,6 +183,7 @@ def test_progress_runs_to_the_end():
         ({"potential": "no-such"}, "no-such"),
         ({"material": "pbtio4"}, "material 'pbtio4' is unknown"),
         ({"material": "pbtio3-haun1987"}, "has no structure"),
+        ({"ensemble": "nvt", "in_plane_lattice": 0.5}, "closest atoms of the start are 0.354"),
     ],
 )
 def test_unknown_names_are_refused_before_any_work(changes, message):
@@ -182,6 +197,7 @@ def test_unknown_names_are_refused_before_any_work(changes, message):
         ({"temperatures": (300.0, 300.0)}, "expected all different"),
         ({"temperatures": (-5.0,)}, "greater than 0"),
         ({"duration": "0.001 ps"}, "expected at least one stride"),
+        ({"in_plane_lattice": 3.9}, "expected 'epitaxial' or 'nvt'"),
         ({"waveform": "sine"}, "expected 0 for static and more"),
         ({"frequency": "1 GHz"}, "expected 0 for static and more"),
         ({"walkers": 0}, "greater than 0"),

@@ -246,7 +246,6 @@ def attributes(options: SimulationOptions) -> dict[str, Any]:
         "timestep": options.timestep,
         "ensemble": options.ensemble,
         "friction": options.friction,
-        "friction": options.friction,
         "potential": options.potential,
     }
 

@@ -81,6 +81,33 @@ def run(
 
 
 @app.command()
+def train(
+    files: Annotated[
+        list[Path], typer.Argument(help="extended XYZ; a part of the first is held out")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
+    options: OptionsFile = None,
+    values: Set = None,
+) -> None:
+    """Train a potential on labelled structures -> a folder with weights and a model card."""
+    _log_to_stderr()
+    from multiscale.pipeline.training import train_potential
+
+    typer.echo(train_potential(files, output, options, values or []))
+
+
+@app.command()
+def evaluate(
+    potential: Annotated[str, typer.Argument(help="shipped name or folder")],
+    file: Annotated[Path, typer.Argument(help="extended XYZ with energies, forces, stresses")],
+) -> None:
+    """Compare a potential with labelled structures."""
+    from multiscale.pipeline.training import evaluate_potential
+
+    typer.echo(evaluate_potential(potential, file))
+
+
+@app.command()
 def md(output: Output = Path("md.nc"), options: OptionsFile = None, values: Set = None) -> None:
     """Molecular dynamics: a potential and a structure -> md.nc."""
     _stage("md", {}, output, options, values)
@@ -202,10 +229,9 @@ def _executor(workers: int | None, dask: int, scheduler_file: Path | None) -> An
 
 
 def _log_to_stderr() -> None:
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-        log.addHandler(handler)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
 
 

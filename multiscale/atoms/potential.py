@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -94,7 +95,7 @@ class ElectricPotential(nn.Module):
             architecture = Architecture.from_dict(card["architecture"])
             network = Network(architecture)
             network.load_state_dict(load_file(folder / WEIGHTS))
-        except (OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, RuntimeError, ValueError, SafetensorError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(
                 f"potential {folder} is incomplete or damaged ({reason}), expected {CARD} and "

@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from multiscale import schema
 from multiscale.pipeline import manifest as manifests
 from multiscale.pipeline import provenance, store
 from multiscale.pipeline import task as tasks
+from multiscale.pipeline.preflight import preflight
 from multiscale.pipeline.registry import STAGES, Registry, parents, stage_module
 from multiscale.pipeline.runfile import RunFile
 from multiscale.resources import data_path
@@ -55,6 +57,11 @@ def make_plan(run: RunFile, registry: Registry = STAGES) -> Plan:
         A parent is neither run nor in the folder, or is damaged; or a file of unknown origin
         stands where a stage would write.
     """
+    if run.folder.exists() and not run.folder.is_dir():
+        raise ValueError(
+            f"output folder {run.folder} is a file, expected a folder. Choose another one with "
+            f"--output."
+        )
     manifest = manifests.read(run.folder)
     planned: dict[str, StagePlan] = {}
     for name, options in run.stages.items():
@@ -63,15 +70,14 @@ def make_plan(run: RunFile, registry: Registry = STAGES) -> Plan:
             if parent not in run.stages:
                 _given(run.folder, name, parent)
         stage = stage_module(name, registry)
-        check = getattr(stage, "check", None)
-        if check is not None:
-            check(options)
         pieces = tuple(piece.model_dump_json() for piece in stage.split(options))
         late = [parent for parent in needed if parent in planned and planned[parent].why]
         entry = _entry(run.folder, name, manifest)
         why = _why(
             run.folder, name, entry, late, partial(_wanted, run.folder, name, options, needed)
         )
+        if why:
+            preflight(options)
         path = run.folder / f"{name}.nc"
         planned[name] = StagePlan(name, registry[name], options, needed, path, pieces, why)
     return Plan(run, tuple(planned.values()))
@@ -143,7 +149,12 @@ def _given(folder: Path, name: str, parent: str) -> None:
             f"stage {name} needs {parent}, which is neither in the run file nor in {folder}. "
             f"Add a table [{parent}], or put {parent}.nc there."
         )
-    store.load(path)
+    ds = store.load(path)
+    if parent in schema.STAGES:
+        try:
+            schema.require(ds, parent)
+        except schema.SchemaError as err:
+            raise ValueError(f"{path}: {err}") from None
 
 
 def _entry(folder: Path, name: str, manifest: manifests.Manifest) -> manifests.Entry | None:

@@ -12,6 +12,7 @@ from multiscale import schema
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import provenance, runfile, store
 from multiscale.pipeline.plan import identity
+from multiscale.pipeline.preflight import preflight
 from multiscale.pipeline.registry import STAGES, Registry, stage_module
 
 
@@ -48,10 +49,9 @@ def run_stage(
     parents = {parent: store.load(path) for parent, path in inputs.items()}
     for parent, ds in parents.items():
         if parent in schema.STAGES:
-            schema.require(ds, parent)
+            _require(ds, parent, inputs[parent])
     folders.prepare(output.parent)
-    if (check := getattr(stage, "check", None)) is not None:
-        check(chosen)
+    preflight(chosen)
     pieces = [stage.run(**parents, options=piece) for piece in stage.split(chosen)]
     merged = stage.merge(pieces) if len(pieces) > 1 else pieces[0]
     sources = {parent: store.file_hash(path) for parent, path in inputs.items()}
@@ -72,11 +72,7 @@ def stage_options(
         table = dict(tables.get(name, {}))
     else:
         shared, table = {}, dict(tables)
-    for text in values:
-        key, sign, value = text.partition("=")
-        if not sign:
-            raise ValueError(f"--set is {text!r}, expected key=value. Add the '='.")
-        table[key.strip()] = _literal(value.strip())
+    table |= dict(literal(text) for text in values)
     return runfile.stage_options(where, name, table, shared, registry)
 
 
@@ -95,10 +91,7 @@ def describe_file(path: Path) -> str:
             f"{path}: written by no stage of this package (attribute 'stage' is missing), expected "
             f"one of {', '.join(schema.STAGES)}. Give a file that a stage wrote."
         )
-    try:
-        schema.require(ds, stage)
-    except schema.SchemaError as err:
-        raise ValueError(f"{path}: {err}") from None
+    _require(ds, stage, path)
     rows = [(str(n), " ".join(map(str, v.dims)), _unit(v)) for n, v in ds.variables.items()]
     widths = [max(len(row[i]) for row in rows) for i in range(2)]
     table = [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
@@ -110,6 +103,13 @@ def describe_file(path: Path) -> str:
     return "\n".join([head, *table, f"checks: {len(doubts)}", *doubts])
 
 
+def _require(ds: xr.Dataset, stage: str, path: Path) -> None:
+    try:
+        schema.require(ds, stage)
+    except schema.SchemaError as err:
+        raise ValueError(f"{path}: {err}") from None
+
+
 def _sizes(ds: xr.Dataset) -> str:
     return ", ".join(f"{name} {size}" for name, size in ds.sizes.items())
 
@@ -118,9 +118,12 @@ def _unit(variable: xr.Variable) -> str:
     return str(variable.attrs.get("units", ""))
 
 
-def _literal(text: str) -> Any:
-    """Return a value as TOML reads it; what is not TOML is text."""
+def literal(text: str) -> tuple[str, Any]:
+    """Return key and value of "key=value" as TOML reads it; what is not TOML is text."""
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(f"--set is {text!r}, expected key=value. Add the '='.")
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return text
+        return key.strip(), value.strip()

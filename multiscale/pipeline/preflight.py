@@ -1,0 +1,31 @@
+"""One look at what would run, before anything does: potential, crystal and field fit together."""
+
+from pydantic import BaseModel
+
+FIELD = 1e-4  # V/angstrom; any field will do to see whether there is a polarization to couple to
+
+
+def preflight(options: BaseModel) -> None:
+    """Set up a simulation as its stage will, and evaluate its potential once.
+
+    Options of stages that simulate nothing pass.
+
+    Raises
+    ------
+    ValueError
+        The potential or material is unknown, the potential was not trained on a species, atoms
+        overlap, or a field is asked of a system without polarization.
+    """
+    if not {"potential", "ensemble"} <= type(options).model_fields.keys():
+        return
+    from multiscale.stages.simulation import (  # noqa: PLC0415 - torch is heavy
+        SimulationOptions,
+        prepare,
+    )
+
+    if not isinstance(options, SimulationOptions):
+        return
+    one = options.model_copy(update={"walkers": 1})
+    walkers = prepare(one, options.temperatures[0])
+    field = walkers.kT.new_tensor([0.0, 0.0, FIELD]) if any(options.electric_field) else None
+    walkers.engine.evaluate(walkers.system, field)

@@ -215,7 +215,7 @@ def _checked(P: Any, f: Any, weights: Any, order: int) -> tuple[Array, Array, Ar
         )
     if not (np.isfinite(P).all() and np.isfinite(f).all() and np.isfinite(w).all()):
         raise ValueError("P, f or weights has NaN or infinite entries. Select the sampled points.")
-    if (w < 0).any() or not w.any():
+    if len(f) and ((w < 0).any() or not w.any()):
         raise ValueError(f"weights go down to {w.min():g}, expected positive. Pass 1/variance.")
     _check_count(P, order)
     check_magnitudes(P, f)
@@ -225,7 +225,7 @@ def _checked(P: Any, f: Any, weights: Any, order: int) -> tuple[Array, Array, Ar
 def _check_count(P: Array, order: int) -> None:
     """Refuse fewer distinct points (by symmetry) than the terms they are to determine."""
     distinct = len(np.unique(np.sort(np.abs(P), axis=1).round(12), axis=0))
-    needed = int(identifiable(P, order).sum()) + 2
+    needed = int(identifiable(P, order).sum()) + 2 if len(P) else order // 2 + 2
     directions = len(terms(order)) + 1
     if distinct < needed or distinct <= order // 2 + 1:
         raise ValueError(

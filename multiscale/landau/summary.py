@@ -21,9 +21,10 @@ class Estimate(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Properties of a single domain at one temperature; each but phase is an Estimate."""
+    """Properties of a single domain at one temperature."""
 
     phase: str  # C, T, O, R or M
+    agreement: float  # share of the samples that have this phase; NaN without samples
     spontaneous_polarization: Estimate  # (3,), C/m^2, components ascending
     well_depth: Estimate  # J/m^3, energy of the unpolarized crystal above the ground state
     susceptibility: Estimate  # along P (along z in the cubic phase), dimensionless
@@ -58,13 +59,15 @@ def summarise(a: ArrayLike, samples: ArrayLike, *, max_polarization: float = np.
         States with larger |P| (C/m^2) are ignored.
     """
     phase, central = _properties(np.asarray(a, dtype=np.float64), max_polarization)
-    spread = np.array([_properties(row, max_polarization)[1] for row in np.asarray(samples)])
+    drawn = [_properties(row, max_polarization) for row in np.asarray(samples)]
+    spread = np.array([row for _, row in drawn]).reshape(len(drawn), len(central))
+    agreement = np.mean([p == phase for p, _ in drawn]) if drawn else np.nan
     stderr = _spread(spread, central)
     edges = np.cumsum((0, *_SIZES))
     parts = [
         Estimate(np.squeeze(central[i:j]), np.squeeze(stderr[i:j])) for i, j in pairwise(edges)
     ]
-    return Summary(phase, *parts)
+    return Summary(phase, float(agreement), *parts)
 
 
 def highest_transition(

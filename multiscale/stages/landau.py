@@ -62,7 +62,7 @@ class _Point(NamedTuple):
     samples: Array  # (n_samples, n_terms)
     summary: landau.Summary
     strain: landau.StrainCoupling | None
-    largest: float  # |P| of the outermost fitted point, C/m^2
+    extent: tuple[float, float]  # smallest and largest |P| of the fitted points, C/m^2
     resampled: bool  # samples come from the surface's own samples
 
 
@@ -106,7 +106,7 @@ def run(
     for value, point in zip(ds["temperature"].values, points, strict=True):
         T = float(value)
         ds = doubt_fit(ds, point.fit, T, point.resampled)
-        ds = doubt_wells(ds, point.summary, T)
+        ds = doubt_wells(ds, point.summary, T, point.extent)
         ds = doubt_strain(ds, point.strain, T)
     progress(1.0)
     return schema.finish("landau", ds)
@@ -124,13 +124,14 @@ def _fit_temperature(metad: xr.Dataset, options: Options) -> _Point:
         samples = landau.refit(P, surfaces, weights, options.order, bounded=options.bounded)
     else:
         samples = landau.draw(fit, options.samples, stream(options.seed, millikelvin(T)))
-    largest = float(np.linalg.norm(P, axis=1).max())
+    size = np.linalg.norm(P, axis=1)
+    extent = float(size.min()), float(size.max())
     return _Point(
         fit=fit,
         samples=samples,
-        summary=landau.summarise(fit.coefficients, samples, max_polarization=1.2 * largest),
+        summary=landau.summarise(fit.coefficients, samples, max_polarization=1.2 * extent[1]),
         strain=_strain(metad, T, volume, options),
-        largest=largest,
+        extent=extent,
         resampled=resampled,
     )
 
@@ -153,6 +154,11 @@ def _points(
     for d, values in zip(grid, mesh, strict=True):
         P[:, "xyz".index(d[1])] = values.ravel()
     f = _flat(metad["free_energy"])
+    if not np.isfinite(f).any():
+        raise ValueError(
+            f"free_energy at {float(metad['temperature']):g} K has no sampled point, expected a "
+            "surface. Run metad longer, or with fewer bins."
+        )
     cells = float(metad.attrs["formula_units"])
     limit = np.nanmin(f) + options.cutoff * J_PER_M3 * cells / volume
     chosen = np.isfinite(f) & (np.nan_to_num(f, nan=np.inf) <= limit)
@@ -177,11 +183,11 @@ def _strain(
     metad: xr.Dataset, T: float, volume: float, options: Options
 ) -> landau.StrainCoupling | None:
     """Return the strain coupling of one temperature; None for a run at constant volume."""
-    strain = metad["strain"].transpose("walker", "time", "voigt").values
+    strain = metad["strain"].values  # require() put dimensions in canonical order
     if np.ptp(strain[..., :3]) < 1e-9 or strain.shape[1] < 20:
         return None
     return landau.fit_strain_coupling(
-        metad["polarization"].transpose("walker", "time", "axis").values,
+        metad["polarization"].values,
         strain,
         kT=constants.k * T,
         volume=volume * 1e-30,
@@ -268,10 +274,7 @@ def _strain_variables(metad: xr.Dataset, points: list[_Point]) -> dict[str, xr.V
 
 def _reference_length(metad: xr.Dataset) -> float:
     """Return the lattice constant, angstrom, of the cubic cell from which strain is counted."""
-    volume = landau.reference_volume(
-        metad["cell"].transpose("walker", "time", "axis", "axis_b").values,
-        metad["strain"].transpose("walker", "time", "voigt").values,
-    )
+    volume = landau.reference_volume(metad["cell"].values, metad["strain"].values)
     return float((volume / float(metad.attrs["formula_units"])) ** (1 / 3))
 
 
@@ -281,7 +284,7 @@ def _with_transition(ds: xr.Dataset, points: list[_Point]) -> xr.Dataset:
     found, law = None, (nan, nan)
     if len(points) > 1:
         T, samples = ds["temperature"].values, ds["coefficient_sample"].values
-        limit = 1.2 * max(p.largest for p in points)
+        limit = 1.2 * max(p.extent[1] for p in points)
         found = landau.highest_transition(
             T, ds["coefficient"].values, samples, max_polarization=limit
         )

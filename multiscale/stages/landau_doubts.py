@@ -7,6 +7,8 @@ from multiscale import landau, schema
 from multiscale.units import J_PER_M3
 
 MAX_RESIDUAL = 1.0  # meV per formula unit
+MIN_AGREEMENT = 0.95  # share of the samples in the phase of the best fit
+MAX_HOLE = 0.25  # smallest |P| of the fitted points over the largest
 MIN_BLOCKS = 3.0  # statistical inefficiencies in a block of the bootstrap
 
 
@@ -69,26 +71,42 @@ def doubt_fit(ds: xr.Dataset, fit: landau.Fit, T: float, resampled: bool) -> xr.
     )
 
 
-def doubt_wells(ds: xr.Dataset, summary: landau.Summary, T: float) -> xr.Dataset:
-    """Add the verdict on one well or several at T, K."""
+def doubt_wells(
+    ds: xr.Dataset, summary: landau.Summary, T: float, extent: tuple[float, float]
+) -> xr.Dataset:
+    """Add the verdict on one well or several at T, K, and whether the data reach the centre.
+
+    extent is the smallest and largest |P| of the fitted points, C/m^2.
+    """
     depth = per_formula_unit(ds, float(summary.well_depth.value), T)
     error = per_formula_unit(ds, float(summary.well_depth.stderr), T)
-    polar = summary.phase != "C"
     names = {"T": "tetragonal", "O": "orthorhombic", "R": "rhombohedral", "M": "low-symmetry"}
     verdict = (
         f"Double well: the {names[summary.phase]} state lies {depth:.2f} +- {error:.2f} meV per "
-        "formula unit below the unpolarized one."
-        if polar
-        else "Single well: the unpolarized state is the lowest."
+        "formula unit below the unpolarized one"
+        if summary.phase != "C"
+        else "Single well: the unpolarized state is the lowest"
     )
-    clear = not polar or depth > 2 * error
-    return schema.add_trust(
+    verdict += f", in {100 * summary.agreement:.0f} % of the samples."
+    clear = summary.agreement >= MIN_AGREEMENT
+    ds = schema.add_trust(
         ds,
         f"wells at {T:g} K",
         depth,
-        expected="0, or more than two standard errors",
+        expected=f"the same phase in {100 * MIN_AGREEMENT:.0f} % of the samples",
         ok=clear,
         message=verdict if clear else f"{verdict} Not significant: sample longer.",
+    )
+    inner, outer = extent
+    return schema.add_trust(
+        ds,
+        f"data around P = 0 at {T:g} K",
+        inner,
+        expected=f"at most {MAX_HOLE * outer:.2f} C/m^2",
+        ok=inner <= MAX_HOLE * outer,
+        message=f"The fitted points range from |P| = {inner:.2f} to {outer:.2f} C/m^2; with a "
+        "hole in the middle, the well's depth and the coercive field are extrapolations. Run metad "
+        "longer, or raise cutoff.",
     )
 
 

@@ -27,7 +27,7 @@ def test_latent_heat_is_the_clausius_clapeyron_one():
         """Return the temperature of equal enthalpies in a field along z."""
 
         def law(temperature):
-            grid = np.linspace(-0.1, 1, 400_001)
+            grid = np.linspace(-0.1, 1, 100_001)
             P = grid[:, None] * [0, 0, 1]
             h = landau.free_energy(P, haun(temperature)) - E * grid
             low, high = h[grid < 0.2].min(), h[grid > 0.2].min()
@@ -113,14 +113,14 @@ def test_temperatures_that_do_not_bracket_give_no_transition():
 def test_summary_propagates_the_samples():
     rng = np.random.default_rng(0)
     a = haun(298)
-    samples = a + np.zeros((500, 6))
-    samples[:, 0] += rng.normal(0, 2e6, 500)
+    samples = a + np.zeros((200, 6))
+    samples[:, 0] += rng.normal(0, 2e6, 200)
     summary = landau.summarise(a, samples)
     P = summary.spontaneous_polarization
     slope = (landau.spontaneous_polarization(a + 2e6 * np.eye(6)[0]) - P.value)[2] / 2e6
-    assert P.stderr[2] == pytest.approx(abs(slope) * 2e6, rel=0.1)
+    assert P.stderr[2] == pytest.approx(abs(slope) * 2e6, rel=0.15)
     assert P.stderr[:2] == pytest.approx(0)
-    assert summary.phase == "T"
+    assert (summary.phase, summary.agreement) == ("T", 1.0)
     assert summary.well_depth.value / 1e6 == pytest.approx(73.9, abs=0.05)
     assert summary.susceptibility.value == pytest.approx(65.86, abs=0.01)
     assert summary.susceptibility_transverse.value == pytest.approx(123.387, abs=0.01)

@@ -112,6 +112,8 @@ def test_too_few_points_for_the_order_are_refused():
     P = np.tile(P1[[14, 16, 20]], (10, 1))
     with pytest.raises(ValueError, match="Raise the cutoff, refine the grid, or lower the order"):
         landau.fit(P, surface(P))
+    with pytest.raises(ValueError, match="0 points"):
+        landau.fit(P1[:0], [])
     few = P3[np.linalg.norm(P3, axis=1) < 0.3]
     with pytest.raises(ValueError, match="for order 8"):
         landau.fit(few, surface(few), order=8)

@@ -133,12 +133,33 @@ def test_one_temperature_has_no_law(metad):
     assert "One temperature cannot show a transition" in doubt(ds, "transition temperature").message
 
 
-def test_wells_are_judged_by_their_errors(fitted):
+def test_wells_are_judged_by_the_samples(fitted):
     assert "Double well: the tetragonal state" in doubt(fitted, "wells at 600 K").message
     assert "Single well" in doubt(fitted, "wells at 900 K").message
-    noisy = landau.run(planted_metad((750.0,), noise=2e7), landau.Options(cutoff=0.2))
-    entry = doubt(noisy, "wells at 750 K")
-    assert entry.ok == (entry.value == 0 or "Not significant" not in entry.message)
+    assert doubt(fitted, "wells at 900 K").ok
+    noisy = landau.run(planted_metad((765.0,), noise=2e7), landau.Options(cutoff=0.2))
+    entry = doubt(noisy, "wells at 765 K")
+    assert not entry.ok
+    assert "Not significant" in entry.message
+
+
+def test_run_that_never_crossed_the_barrier_is_doubted(metad, fitted):
+    """Only the wells were visited: what lies between them is an extrapolation."""
+    assert doubt(fitted, "data around P = 0 at 600 K").ok
+    size = np.sqrt(metad.px**2 + metad.py**2 + metad.pz**2)
+    hole = metad.isel(temperature=[0])
+    hole = hole.assign(free_energy=hole.free_energy.where(size > 0.35))
+    hole["free_energy"].attrs = metad["free_energy"].attrs
+    entry = doubt(landau.run(hole, landau.Options(cutoff=0.2)), "data around P = 0 at 600 K")
+    assert not entry.ok
+    assert "extrapolations" in entry.message
+
+
+def test_surface_without_a_sampled_point_is_refused(metad):
+    empty = metad.isel(temperature=[0]).copy(deep=True)
+    empty["free_energy"][:] = np.nan
+    with pytest.raises(ValueError, match="free_energy at 600 K has no sampled point"):
+        landau.run(empty, landau.Options())
 
 
 def test_surface_that_no_polynomial_fits_is_doubted(metad):

@@ -19,12 +19,7 @@ from scipy import constants
 
 from multiscale import landau, schema
 from multiscale.landau.polynomials import Array
-from multiscale.stages.landau_doubts import (
-    doubt_fit,
-    doubt_strain,
-    doubt_transition,
-    doubt_wells,
-)
+from multiscale.stages import landau_doubts as doubts
 from multiscale.stages.options import (
     Checkpoint,
     ElectronVolt,
@@ -105,9 +100,9 @@ def run(
     ds = _with_transition(_pack(metad, points, options.order), points)
     for value, point in zip(ds["temperature"].values, points, strict=True):
         T = float(value)
-        ds = doubt_fit(ds, point.fit, T, point.resampled)
-        ds = doubt_wells(ds, point.summary, T, point.extent)
-        ds = doubt_strain(ds, point.strain, T)
+        ds = doubts.doubt_fit(ds, point.fit, T, point.resampled)
+        ds = doubts.doubt_wells(ds, point.summary, T, point.extent)
+        ds = doubts.doubt_strain(ds, point.strain, T)
     progress(1.0)
     return schema.finish("landau", ds)
 
@@ -248,12 +243,9 @@ _PREDICTED = {
 
 def _strain_variables(metad: xr.Dataset, points: list[_Point]) -> dict[str, xr.Variable]:
     """Return stiffness, electrostriction and reference cell, each with its error."""
-    n, nan = len(points), np.nan
-    values = {
-        "stiffness": np.full((2, n, 6, 6), nan),
-        "electrostriction": np.full((2, n, 6, 6), nan),
-        "reference_cell": np.full((2, n, 3), nan),
-    }
+    n = len(points)
+    shapes = {"stiffness": (6, 6), "electrostriction": (6, 6), "reference_cell": (3,)}
+    values = {name: np.full((2, n, *shape), np.nan) for name, shape in shapes.items()}
     for i, point in enumerate(points):
         if (c := point.strain) is None:
             continue
@@ -303,4 +295,4 @@ def _with_transition(ds: xr.Dataset, points: list[_Point]) -> xr.Dataset:
     for name, (estimate, units) in values.items():
         ds[name] = ((), estimate.value, {"units": units})
         ds[f"{name}_stderr"] = ((), estimate.stderr, {"units": units})
-    return doubt_transition(ds, found)
+    return doubts.doubt_transition(ds, found)

@@ -2,7 +2,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted_landau import haun
 
@@ -23,6 +23,7 @@ def coefficients(order, seed=0):
     return rng.standard_normal(len(landau.terms(order)))
 
 
+@settings(deadline=None)
 @given(P=vectors, order=orders)
 def test_energy_has_the_48_symmetries_of_the_cube(P, order):
     a = coefficients(order)
@@ -30,6 +31,7 @@ def test_energy_has_the_48_symmetries_of_the_cube(P, order):
     assert np.ptp([*landau.free_energy(images, a), landau.free_energy(P, a)]) < 1e-12
 
 
+@settings(deadline=None)
 @given(P=vectors, order=orders, k=st.integers(0, 47))
 def test_field_and_curvature_turn_with_the_crystal(P, order, k):
     a, R = coefficients(order), OPERATIONS[k]
@@ -38,6 +40,7 @@ def test_field_and_curvature_turn_with_the_crystal(P, order, k):
     assert landau.curvature(R @ P, a) == pytest.approx(turned, abs=1e-10)
 
 
+@settings(deadline=None)
 @given(P=vectors, order=orders)
 def test_field_is_the_derivative_of_the_energy(P, order):
     a, h = coefficients(order), 1e-5
@@ -46,6 +49,7 @@ def test_field_is_the_derivative_of_the_energy(P, order):
     assert landau.field(P, a) == pytest.approx(central, rel=1e-6, abs=2e-8)
 
 
+@settings(deadline=None)
 @given(P=vectors, order=orders)
 def test_curvature_is_the_derivative_of_the_field(P, order):
     a, h = coefficients(order), 1e-5

@@ -5,13 +5,11 @@ from multiscale.sampling.convergence import disagreement, height_decay, recrossi
 from multiscale.sampling.estimators import (
     FEWEST_BLOCKS,
     Surface,
-    bias_offsets,
     blocks_of,
     bootstrap_weights,
     free_energy_by_reweighting,
     free_energy_from_hills,
     free_energy_of_bias,
-    offset_at,
     reweight,
 )
 from multiscale.sampling.grid import BiasGrid, sum_hills
@@ -23,6 +21,7 @@ from multiscale.sampling.hills import (
     write_hills,
 )
 from multiscale.sampling.metadynamics import Hills, Metadynamics, WellTempered, cubic_images
+from multiscale.sampling.offsets import bias_offsets, offset_at
 from multiscale.sampling.walls import Wall
 
 __all__ = [

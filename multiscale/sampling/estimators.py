@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.compiled import jit
 from multiscale.sampling.grid import BiasGrid
 from multiscale.sampling.hills import HillsTable
 from multiscale.sampling.metadynamics import Hills, WellTempered, cubic_images
@@ -79,44 +78,6 @@ def grid_over(axes: tuple[Array, ...]) -> BiasGrid:
     lower, upper = np.array([a[0] for a in axes]), np.array([a[-1] for a in axes])
     counts = np.array([len(a) for a in axes])
     return BiasGrid(lower, upper, (upper - lower) / (counts - 1))
-
-
-def bias_offsets(settings: WellTempered, hills: Hills) -> tuple[Integers, Array]:
-    """Return the steps of the deposits, and c(t) in eV after each of them.
-
-    The integrals run over the region inside the wall, on nodes sigma/2 apart (the trapezoidal sum
-    of Gaussians is exact to 1e-8 there). c of a frame is that of the last deposit before its step,
-    and zero before the first.
-    """
-    lower, upper = settings.box
-    if settings.wall is not None:
-        lower, upper = (
-            np.full_like(lower, -settings.wall.limit),
-            np.full_like(upper, settings.wall.limit),
-        )
-    if settings.symmetric:
-        lower = 0 * lower
-    grid = BiasGrid(lower, upper, np.array(settings.sigma) / 2)
-    weight = _trapezoid(grid)
-    if settings.wall is not None:
-        points = np.stack(np.meshgrid(*grid.nodes, indexing="ij"), -1)
-        weight = weight * settings.wall.inside(points).ravel()
-    steps, first = np.unique(hills.step, return_index=True)
-    offsets = np.empty(len(steps))
-    ends = np.append(first[1:], len(hills.step))
-    gamma = settings.bias_factor
-    for n, (a, b) in enumerate(zip(first, ends, strict=True)):
-        settings.add_to(grid, hills.center[a:b], hills.height[a:b])
-        offsets[n] = settings.kT * _log_ratio(
-            grid.table, weight, gamma / (gamma - 1) / settings.kT, 1 / (gamma - 1) / settings.kT
-        )
-    return steps, offsets
-
-
-def offset_at(steps: Integers, deposits: Integers, offsets: Array) -> Array:
-    """Return c in eV at the given steps (any shape) from the deposits' steps and offsets."""
-    known = np.concatenate([[0.0], offsets])
-    return np.asarray(known[np.searchsorted(deposits, steps, side="left")])
 
 
 def reweight(bias: Array, offset: Array, kT: float) -> Array:
@@ -276,24 +237,3 @@ def _symmetrise(blocks: Array) -> Array:
 
 
 _ORDERS = ((1, 2, 3), (1, 3, 2), (2, 1, 3), (2, 3, 1), (3, 1, 2), (3, 2, 1))
-
-
-def _trapezoid(grid: BiasGrid) -> Array:
-    weight = np.ones(1)
-    for n in grid.counts:
-        one = np.ones(n)
-        one[[0, -1]] = 0.5
-        weight = np.multiply.outer(weight, one).ravel()
-    return weight
-
-
-@jit
-def _log_ratio(table: Array, weight: Array, a: float, b: float) -> float:
-    """Return ln sum(weight exp(a V)) - ln sum(weight exp(b V)), V the first column of table."""
-    top = table[:, 0].max()
-    first, second = 0.0, 0.0
-    for n in range(len(weight)):
-        v = table[n, 0] - top
-        first += weight[n] * math.exp(a * v)
-        second += weight[n] * math.exp(b * v)
-    return float((a - b) * top + math.log(first) - math.log(second))

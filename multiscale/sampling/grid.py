@@ -67,7 +67,7 @@ class BiasGrid:
         self.counts = (intervals + 1).astype(np.int64)
         self.spacing = (self.upper - self.lower) / intervals
         self.table = np.zeros((int(np.prod(self.counts)), 2**self.n_dims))
-        self._frame = _Frame(self)
+        self.frame = Frame(self)
 
     @property
     def nodes(self) -> tuple[Array, ...]:
@@ -93,8 +93,8 @@ class BiasGrid:
             In eV.
         """
         widths = np.array(np.broadcast_to(sigma, centers.shape), dtype=float, order="C")
-        frame = self._frame
-        _add_hills(
+        frame = self.frame
+        add_hills(
             self.table, frame.counts, frame.origin, self.n_dims,
             np.ascontiguousarray(centers, dtype=float), widths, np.asarray(heights, dtype=float),
         )  # fmt: skip
@@ -107,7 +107,7 @@ class BiasGrid:
         """
         energy = np.empty(len(values))
         gradient = np.empty((len(values), self.n_dims))
-        frame = self._frame
+        frame = self.frame
         _interpolate(
             self.table, frame.counts, frame.origin, self.n_dims, folded,
             np.ascontiguousarray(values, dtype=float), energy, gradient,
@@ -115,7 +115,7 @@ class BiasGrid:
         return energy, gradient
 
 
-class _Frame:
+class Frame:
     """The grid's geometry padded to three dimensions with single nodes, as the kernels want it."""
 
     def __init__(self, grid: BiasGrid) -> None:
@@ -151,7 +151,20 @@ def sum_hills(points: Array, centers: Array, sigma: Array, heights: Array) -> tu
 
 
 @jit
-def _add_hills(
+def hill_box(
+    counts: NDArray[np.int64], origin: Array, n_dims: int, center: Array, sigma: Array
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first and last node, along three dimensions, that a hill can reach."""
+    first, last = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    for j in range(n_dims):
+        reach = math.sqrt(2.0 * CUTOFF) * sigma[j]
+        first[j] = max(0, math.ceil((center[j] - reach - origin[0, j]) / origin[1, j]))
+        last[j] = min(counts[j] - 1, math.floor((center[j] + reach - origin[0, j]) / origin[1, j]))
+    return first, last
+
+
+@jit
+def add_hills(
     table: Array,
     counts: NDArray[np.int64],
     origin: Array,
@@ -160,19 +173,16 @@ def _add_hills(
     sigma: Array,
     heights: Array,
 ) -> None:
+    """Add hills (n_hills, d) to a table; counts (3,) and origin (2, 3) are those of its Frame."""
     lower, spacing = origin[0], origin[1]
     largest = counts.max()
     exponent = np.zeros((3, largest))
     gauss = np.ones((3, largest))
     slope = np.zeros((3, largest))  # d ln(gauss)/ds times the spacing
-    first = np.zeros(3, np.int64)
-    last = np.zeros(3, np.int64)
-    reach = math.sqrt(2.0 * CUTOFF)
     for n in range(len(heights)):
+        first, last = hill_box(counts, origin, n_dims, centers[n], sigma[n])
         for j in range(n_dims):
             c, w = centers[n, j], sigma[n, j]
-            first[j] = max(0, math.ceil((c - reach * w - lower[j]) / spacing[j]))
-            last[j] = min(counts[j] - 1, math.floor((c + reach * w - lower[j]) / spacing[j]))
             for i in range(first[j], last[j] + 1):
                 x = (lower[j] + i * spacing[j] - c) / w
                 exponent[j, i] = 0.5 * x * x

@@ -312,7 +312,10 @@ def _surface_variables(
     out: dict[str, Any] = {
         "free_energy": (dims, density * surface.free_energy[None]),
         "free_energy_stderr": (dims, density * surface.stderr[None]),
-        "free_energy_sample": (("sample", *dims), density * surface.sample[:, None]),
+        "free_energy_sample": (
+            ("sample", *dims),
+            (density * surface.sample[:, None]).astype(np.float32),
+        ),
         "free_energy_from_hills": (dims, density * from_hills[None], {"units": "J/m^3"}),
         "volume": ("temperature", [volume]),
     }

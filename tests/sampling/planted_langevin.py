@@ -11,7 +11,7 @@ import numpy as np
 
 from multiscale.compiled import jit
 from multiscale.sampling import Hills, Metadynamics, WellTempered
-from multiscale.sampling.grid import _add_hills, _interpolate
+from multiscale.sampling.grid import _interpolate, add_hills
 
 
 class Run(NamedTuple):
@@ -82,7 +82,7 @@ def _run(  # noqa: PLR0917
             centers[n_hills : n_hills + n] = s
             heights[n_hills : n_hills + n] = new
             n_hills += n
-            _add_hills(table, counts, origin, d, s, widths, new)
+            add_hills(table, counts, origin, d, s, widths, new)
         for w in range(n):
             padded[:d] = s[w]
             _energy_gradient(padded, a, slope)
@@ -97,7 +97,7 @@ def _run(  # noqa: PLR0917
 
 def simulate(settings: WellTempered, a, start, *, steps, dt, D, stride, seed) -> Run:
     grid = Metadynamics(settings).grid
-    frame = grid._frame
+    frame = grid.frame
     values, bias, centers, heights = _run(
         np.array(start, dtype=float), steps, dt, D, settings.kT, np.array(a, dtype=float),
         settings.wall.limit, settings.wall.stiffness, grid.table, frame.counts, frame.origin,

@@ -16,13 +16,14 @@ from multiscale.gle.forces import PolynomialForce, confining_mean_force
 from multiscale.gle.likelihood import Bath, Model, impedance, noise_ratio
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin, poles
 from multiscale.gle.pursuit import Fit, Limits, pursue, refine
-from multiscale.gle.spectra import Spectra, average, grouped_spectra
+from multiscale.gle.spectra import Spectra, average, grouped_spectra, motion_ends
 from multiscale.gle.validation import (
     Check,
     drift_check,
     frames_check,
     noise_check,
     records_of,
+    thermal_check,
     window_check,
 )
 
@@ -30,7 +31,8 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 MeanForce = PolynomialForce | Callable[[Array], Array] | Sequence[Array]
 
-BAND = 0.5  # share of the Nyquist frequency that enters the likelihood
+BAND = 0.5  # share of the Nyquist frequency that may enter the likelihood
+MARGIN = 1.3  # of the frequency where the motion ends: above it is only numerical noise
 
 
 class Kernel(NamedTuple):
@@ -105,12 +107,13 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
         mean_force_error = 1.0 if mean_force is None else 0.0
     curvature = float(np.mean(np.concatenate(forces) ** 2)) / kT
     bath = Bath(kT, curvature, mean_force_error, bath_friction)
-    limits = Limits(1 / window, BAND * np.pi / dt)
+    band = min(BAND * np.pi / dt, MARGIN * motion_ends(records, dt))
+    limits = Limits(1 / window, band)
     grouped = grouped_spectra(
         list(zip(records, forces, strict=True)),
         dt,
         resolution=np.pi / (4 * window),
-        band=BAND * np.pi / dt,
+        band=band,
         edge=20 * window,
     )
     spectra = average(grouped)
@@ -121,6 +124,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     relaxation = _relaxation_time(spectra)
     checks = (
         drift_check(records, relaxation, dt),
+        thermal_check(records),
         *_fit_checks(fit.model, bath, spectra, window, dt),
     )
     return _report(fit, bath, spectra, lag, samples, checks)

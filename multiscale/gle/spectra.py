@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import prev_fast_len, rfft
+from scipy.signal import welch
 from scipy.signal.windows import tukey
 
 Array = NDArray[np.float64]
@@ -119,6 +120,16 @@ def _transform(
     slope = np.gradient(taper, dt)
     hx, he, hf = (rfft(part)[keep] * norm for part in (taper * y, slope * y, taper * force))
     return omega[keep], weight, hx, he, hf
+
+
+def motion_ends(records: Sequence[Array], dt: float, share: float = 0.999) -> float:
+    """Return the angular frequency, 1/ps, below which a share of <v^2> lies."""
+    length = min(4096, *(len(x) for x in records))
+    omega, power = welch(records[0], 2 * np.pi / dt, "hann", length)
+    for x in records[1:]:
+        power = power + welch(x, 2 * np.pi / dt, "hann", length)[1]
+    below = np.cumsum(omega**2 * power)
+    return float(omega[np.searchsorted(below, share * below[-1])])
 
 
 def average(sums: Spectra, rng: np.random.Generator | None = None) -> Spectra:

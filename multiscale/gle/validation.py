@@ -101,6 +101,18 @@ def drift_check(records: Sequence[Array], relaxation: float, dt: float) -> Check
     )  # fmt: skip
 
 
+def thermal_check(records: Sequence[Array]) -> Check:
+    """Return <v^2> of the first half over the second: a start that has not thermalised shows."""
+    halves = [np.array_split(np.diff(x), 2) for x in records]
+    early, late = (float(np.mean([np.mean(h[i] ** 2) for h in halves])) for i in range(2))
+    ratio = early / late
+    return Check(
+        "thermal", ratio, "between 0.8 and 1.25", 0.8 < ratio < 1.25,
+        f"<v^2> of the first half of the run is {ratio:.2f} times that of the second: if far from "
+        "1, the start has not thermalised and the mass is not to be trusted",
+    )  # fmt: skip
+
+
 def window_check(unfinished: float, window: float) -> Check:
     """Return the share of the friction that lies beyond the window."""
     return Check(

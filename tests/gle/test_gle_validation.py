@@ -4,6 +4,7 @@ import pytest
 from gle_planted import WINDOW, harmonic
 
 from multiscale.gle import extract_kernel, field_mass, kinetic_coefficient, time_step
+from multiscale.gle.validation import thermal_check
 
 
 def test_a_missing_value_names_walker_and_frame():
@@ -66,3 +67,9 @@ def test_kinetic_coefficient_and_mass_density_have_their_dimensions():
     assert field_mass(mass, volume) == pytest.approx(rho.magnitude, rel=1e-9)
     rate = L * (1e8 * u.V / u.m)  # dP/dt from a field
     assert rate.check(u.C / u.m**2 / u.s)
+
+
+def test_a_run_that_has_not_thermalised_is_flagged():
+    x = harmonic(60_000, 0.1, 3)
+    assert thermal_check([x]).ok
+    assert not thermal_check([x * np.linspace(2, 1, x.size)]).ok

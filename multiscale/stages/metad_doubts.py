@@ -68,6 +68,18 @@ def doubt_convergence(
         message="Mean height of the last tenth of the hills over the first height. If large, the "
         "bias is still filling: sample longer.",
     )
+    middle = tuple(slice((n - 1) // 2, n // 2 + 1) for n in surface.free_energy.shape)
+    barrier = surface.stderr[middle]
+    known = float(np.nanmax(barrier)) / kT if np.isfinite(barrier).any() else np.nan
+    ds = schema.add_trust(
+        ds,
+        f"free energy at P = 0 at {T:g} K",
+        known,
+        expected=f"known within {MAX_STDERR:g} kT",
+        ok=known <= MAX_STDERR,
+        message="Standard error at zero polarization, in kT; none if no walker came there: then "
+        "the well depth is unknown. Sample longer, bias fewer axes or use symmetric_hills.",
+    )
     with np.errstate(invalid="ignore"):
         low = surface.free_energy < CUTOFF * kT
     error = float(np.median(surface.stderr[low])) / kT if low.any() else np.nan

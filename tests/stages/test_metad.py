@@ -119,7 +119,8 @@ def test_trust_reports_the_verdict(one_axis):
     doubts = {d.check: d for d in schema.trust(one_axis)}
     assert doubts["two free-energy estimators at 300 K"].ok
     assert doubts["recrossings per walker at 300 K"].value == one_axis["recrossings"][0] / 4
-    assert len(doubts) == 4
+    assert doubts["free energy at P = 0 at 300 K"].ok
+    assert len(doubts) == 5
 
 
 def test_same_seed_same_bits_other_seed_other_run():
@@ -159,7 +160,7 @@ def test_temperatures_are_independent_tasks():
     whole = metad.run(options=o)
     assert metad.merge(parts).identical(whole)
     assert whole["temperature"].values.tolist() == [300, 600]
-    assert len(schema.trust(whole)) == 8
+    assert len(schema.trust(whole)) == 10
 
 
 def test_progress_rises_to_one():

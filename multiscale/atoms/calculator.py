@@ -45,6 +45,7 @@ class ElectricCalculator(Calculator):
 
     @electric_field.setter
     def electric_field(self, field: Any) -> None:
+        """Set the field in V/angstrom; None removes it. Without sites it is an error."""
         if field is not None and self.sites is None:
             raise ValueError(
                 "electric_field is set on a calculator without polarization (sites is None), "

@@ -23,7 +23,7 @@ from multiscale.resources import data_path
 if TYPE_CHECKING:
     from multiscale.atoms.calculator import ElectricCalculator
 
-SKIN = 0.5
+SKIN = 1.0
 """How much farther than the cutoff pairs are listed, in angstrom."""
 CARD, WEIGHTS = "card.toml", "weights.safetensors"
 

@@ -178,7 +178,9 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
         return drawn
     loops: dict[str, Callable[[], Any]] = {"Polarization against field": lambda: plotting.loops(ds)}
     return loops | (
-        {"Strain against field": lambda: plotting.butterflies(ds)} if "strain" in ds else {}
+        {"Strain against field": lambda: plotting.butterflies(ds)}
+        if "strain" in ds and bool(np.isfinite(ds["strain"].values).any())
+        else {}
     )
 
 

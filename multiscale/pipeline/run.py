@@ -13,8 +13,8 @@ from pathlib import Path
 from multiscale.pipeline import manifest as manifests
 from multiscale.pipeline import provenance, store
 from multiscale.pipeline import task as tasks
-from multiscale.pipeline.execution import MakeExecutor, Node, run_graph
 from multiscale.pipeline.folder import claim, prepare
+from multiscale.pipeline.graph import MakeExecutor, Node, run_graph
 from multiscale.pipeline.manifest import Entry, TaskRecord
 from multiscale.pipeline.plan import Plan, StagePlan, identity, stage_tasks
 from multiscale.pipeline.progress import Display, stage_fraction

@@ -13,7 +13,7 @@ SHEAR = ((1, 2), (0, 2), (0, 1))  # voigt yz, xz, xy
 
 
 def loops(hysteresis: xr.Dataset) -> Figure:
-    """Draw polarization against field; coercive fields marked, non-switching loops dashed."""
+    """Draw the last cycle of P against E; coercive fields marked, non-switching loops dashed."""
     factor, unit = _field_unit(hysteresis)
     figure, axes = _per_frequency(hysteresis)
     colours = style.temperature_colours(hysteresis["temperature"].values)
@@ -22,10 +22,11 @@ def loops(hysteresis: xr.Dataset) -> Figure:
         for n in chosen:
             one = hysteresis.isel(loop=n)
             T, switched = float(one["temperature"]), bool(one["switched"])
+            last = last_cycle(one)
             P = style.UC_PER_CM2 * one["polarization"].values @ direction
             ax.plot(
-                factor * one["electric_field"].values,
-                P,
+                factor * one["electric_field"].values[last],
+                P[last],
                 color=colours[T],
                 linestyle="-" if switched else "--",
                 linewidth=1.1,
@@ -53,10 +54,11 @@ def butterflies(hysteresis: xr.Dataset) -> Figure:
     for ax, chosen in axes:
         for n in chosen:
             one = hysteresis.isel(loop=n)
-            T = float(one["temperature"])
+            T, last = float(one["temperature"]), last_cycle(one)
+            strain = longitudinal(one["strain"].transpose("time", "voigt").values, n_hat)
             ax.plot(
-                factor * one["electric_field"].values,
-                100 * longitudinal(one["strain"].transpose("time", "voigt").values, n_hat),
+                factor * one["electric_field"].values[last],
+                100 * strain[last],
                 color=colours[T],
                 linestyle="-" if bool(one["switched"]) else "--",
                 linewidth=1.1,
@@ -66,6 +68,14 @@ def butterflies(hysteresis: xr.Dataset) -> Figure:
         ax.set_ylabel("strain along E (%)")
         style.legend(ax)
     return style.tell_doubts(figure, hysteresis)
+
+
+def last_cycle(one: xr.Dataset) -> slice:
+    """Return the samples of a loop's last period, the steady one; all without elapsed times."""
+    if "elapsed" not in one:
+        return slice(None)
+    left = (one["elapsed"].values[-1] - one["elapsed"].values) * 1e-12 * float(one["frequency"])
+    return slice(int(np.flatnonzero(left <= 1 + 1e-9)[0]), None)
 
 
 def longitudinal(strain: Array, n: Array) -> Array:

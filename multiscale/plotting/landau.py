@@ -28,6 +28,8 @@ def coefficients(landau: xr.Dataset) -> Figure:
         ax.errorbar(
             T, landau["coefficient"].sel(term=term).values, errors[:, i], fmt="o-", capsize=3
         )
+        if not np.isfinite(landau["coefficient"].sel(term=term).values).any():
+            ax.text(0.5, 0.5, "not determined", ha="center", transform=ax.transAxes, fontsize=8)
         unit = "SI" if unit_of is None else str(unit_of.values[i]).replace("*", " ")
         ax.set_title(f"{_symbol(term)}  ({unit})", loc="left", fontsize=9)
         ax.axhline(0, color="#888", linewidth=0.6)
@@ -42,9 +44,9 @@ def coefficients(landau: xr.Dataset) -> Figure:
 def profiles(landau: xr.Dataset, metad: xr.Dataset) -> Figure:
     """Draw the fitted free energy along cubic directions over the sampled points."""
     T = [float(t) for t in landau["temperature"].values if t in metad["temperature"].values]
-    figure, axes = style.panels(1, max(len(T), 1), height=3.4, sharey=True)
+    figure, axes = style.tiles(len(T))
     factor = style.mev_per_formula_unit(metad)
-    for ax, t in zip(axes[0], T, strict=False):
+    for ax, t in zip(axes, T, strict=False):
         a = landau["coefficient"].sel(temperature=t).values
         scale = float(factor.sel(temperature=t))
         surface = metad["free_energy"].sel(temperature=t)
@@ -53,7 +55,7 @@ def profiles(landau: xr.Dataset, metad: xr.Dataset) -> Figure:
         ax.set_title(f"{t:g} K", loc="left", fontsize=9)
         ax.set_xlabel(f"P ({style.P_LABEL})")
         style.legend(ax)
-    axes[0, 0].set_ylabel(f"free energy ({style.energy_label(metad)})")
+    axes[0].set_ylabel(f"free energy ({style.energy_label(metad)})")
     return style.tell_doubts(figure, landau)
 
 

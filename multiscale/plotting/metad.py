@@ -38,13 +38,13 @@ def directions(surface: xr.DataArray) -> range:
 def free_energy_cuts(metad: xr.Dataset) -> Figure:
     """Draw the free energy along [001], [011], [111] with bands of one standard error."""
     T = metad["temperature"].values
-    figure, axes = style.panels(1, len(T), height=3.4, sharey=True)
+    figure, axes = style.tiles(len(T))
     G = metad["free_energy"] * style.mev_per_formula_unit(metad)
     error = metad.get("free_energy_stderr")
     if error is not None:
         error = error * style.mev_per_formula_unit(metad)
     colours = style.temperature_colours(T)
-    for ax, t in zip(axes[0], T, strict=True):
+    for ax, t in zip(axes, T, strict=True):
         for along in directions(G):
             p, g = cut(G.sel(temperature=t), along)
             e = None if error is None else cut(error.sel(temperature=t), along)[1]
@@ -53,7 +53,7 @@ def free_energy_cuts(metad: xr.Dataset) -> Figure:
         ax.set_title(f"{t:g} K", loc="left", fontsize=9)
         ax.set_xlabel(f"P ({style.P_LABEL})")
         style.legend(ax)
-    axes[0, 0].set_ylabel(f"free energy ({style.energy_label(metad)})")
+    axes[0].set_ylabel(f"free energy ({style.energy_label(metad)})")
     return style.tell_doubts(figure, metad)
 
 
@@ -70,10 +70,10 @@ def free_energy_map(metad: xr.Dataset) -> Figure:
         G = G.isel(py=int(np.abs(metad["py"].values).argmin()))
     G = G.transpose("temperature", up, across)
     T = metad["temperature"].values
-    figure, axes = style.panels(1, len(T), height=3.6, sharey=True)
+    figure, axes = style.tiles(len(T), height=3.6)
     scale = style.UC_PER_CM2
     top = float(np.nanpercentile(G.values, 95)) if np.isfinite(G.values).any() else 1.0
-    for ax, t in zip(axes[0], T, strict=True):
+    for ax, t in zip(axes, T, strict=True):
         image = ax.pcolormesh(
             scale * metad[across].values, scale * metad[up].values, G.sel(temperature=t).values,
             cmap="viridis", vmin=0, vmax=top, shading="nearest", rasterized=True,
@@ -81,8 +81,8 @@ def free_energy_map(metad: xr.Dataset) -> Figure:
         ax.set_title(f"{t:g} K", loc="left", fontsize=9)
         ax.set_xlabel(f"$P_{across[1]}$ ({style.P_LABEL})")
         ax.set_aspect("equal")
-    axes[0, 0].set_ylabel(f"$P_{up[1]}$ ({style.P_LABEL})")
-    figure.colorbar(image, ax=axes[0, -1], label=f"free energy ({style.energy_label(metad)})")
+    axes[0].set_ylabel(f"$P_{up[1]}$ ({style.P_LABEL})")
+    figure.colorbar(image, ax=axes[-1], label=f"free energy ({style.energy_label(metad)})")
     return style.tell_doubts(figure, metad)
 
 

@@ -31,6 +31,15 @@ def panels(
     return figure, axes
 
 
+def tiles(count: int, height: float = 3.4) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels, three a row, that share the vertical axis."""
+    columns = min(max(count, 1), 3)
+    figure, axes = panels(-(-max(count, 1) // columns), columns, height, sharey=True)
+    for ax in axes.flat[count:]:
+        ax.set_visible(False)
+    return figure, list(axes.flat[: max(count, 1)])
+
+
 def temperature_colours(temperatures: Sequence[float] | Array) -> dict[float, Any]:
     """Return a colour for each temperature (K), from cold blue to hot orange."""
     found = sorted({float(t) for t in temperatures})

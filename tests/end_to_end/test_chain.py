@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -78,3 +79,16 @@ def test_kill_9_at_three_moments_and_again_gives_the_same_bits(quiet, tmp_path):
     subprocess.run(command(out), check=True, capture_output=True)
     assert hashes(out) == hashes(folder)
     assert not list(out.rglob("*.tmp"))
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(quiet, tmp_path):
+    out = tmp_path / "out"
+    run = subprocess.Popen(command(out, workers=1), stderr=subprocess.PIPE, text=True)
+    while not (out / "run.log").exists():
+        time.sleep(0.1)
+    time.sleep(0.2 * quiet[1])
+    run.send_signal(signal.SIGINT)
+    _, text = run.communicate(timeout=60)
+    assert run.returncode == 130, text
+    assert "run the same command to continue." in text.splitlines()[-1]
+    assert "Traceback" not in text

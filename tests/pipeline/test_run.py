@@ -13,7 +13,7 @@ import pytest
 from conftest import CHAIN, calls
 from toy import REGISTRY
 
-from multiscale.pipeline import execution, manifest, plan, run, runfile, store
+from multiscale.pipeline import execution, graph, manifest, plan, run, runfile, store
 
 
 def hashes(folder):
@@ -168,9 +168,9 @@ def die(_):
 
 
 def test_workers_that_always_die_are_given_up():
-    graph = {"a": execution.Node(frozenset(), lambda: [1], lambda _: None)}
-    with pytest.raises(execution.WorkersKeepDyingError, match="a worker died 3 times in a row"):
-        execution.run_graph(graph, die, execution.process_pool(1))
+    nodes = {"a": graph.Node(frozenset(), lambda: [1], lambda _: None)}
+    with pytest.raises(graph.WorkersKeepDyingError, match="a worker died 3 times in a row"):
+        graph.run_graph(nodes, die, execution.process_pool(1))
 
 
 def test_an_error_of_a_task_stops_the_run_at_once(toys, tmp_path):
@@ -197,10 +197,10 @@ def test_a_graph_runs_tasks_of_parentless_stages_as_one_pool():
             opened.append(name)
             return [(name, i) for i in range(n)]
 
-        return execution.Node(frozenset(parents), tasks, lambda _: order.append(name))
+        return graph.Node(frozenset(parents), tasks, lambda _: order.append(name))
 
-    graph = {"c": node("c", ["a", "b"], 1), "a": node("a", [], 2), "b": node("b", [], 3)}
-    execution.run_graph(graph, str, execution.in_process)
+    nodes = {"c": node("c", ["a", "b"], 1), "a": node("a", [], 2), "b": node("b", [], 3)}
+    graph.run_graph(nodes, str, execution.in_process)
     assert opened == ["a", "b", "c"]
     assert order[-1] == "c"
 

@@ -154,9 +154,8 @@ def stage_options(
 ) -> BaseModel:
     """Return the Options of a stage from its table and the run-wide values."""
     model: type[BaseModel] = stage_module(name, registry).Options
-    # A stage without a crystal may have a material of its own, such as one for a gradient energy.
-    crystal = {"potential", "material", "size"}
-    skipped = set() if crystal <= model.model_fields.keys() else crystal
-    known = model.model_fields.keys() - skipped
+    # A stage without a potential may have a material of its own, such as one for a gradient energy.
+    simulates = "potential" in model.model_fields
+    known = model.model_fields.keys() - (set() if simulates else {"material", "size"})
     own = {key: value for key, value in shared.items() if key in known}
     return validate(path, name, model, own | dict(table))

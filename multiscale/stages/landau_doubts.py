@@ -15,7 +15,8 @@ MIN_BLOCKS = 3.0  # statistical inefficiencies in a block of the bootstrap
 def per_formula_unit(ds: xr.Dataset, density: float, T: float) -> float:
     """Return a free-energy density (J/m^3) at T as meV per formula unit."""
     volume = float(ds["volume"].sel(temperature=T)) / float(ds.attrs["formula_units"])
-    return density / J_PER_M3 * volume * 1000
+    energy: float = density / J_PER_M3 * volume * 1000
+    return energy
 
 
 def doubt_fit(ds: xr.Dataset, fit: landau.Fit, T: float, resampled: bool) -> xr.Dataset:

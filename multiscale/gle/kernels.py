@@ -16,11 +16,12 @@ from multiscale.gle.forces import PolynomialForce, confining_mean_force
 from multiscale.gle.likelihood import Bath, Model, impedance, noise_ratio
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin, poles
 from multiscale.gle.pursuit import Fit, Limits, pursue, refine
-from multiscale.gle.spectra import Spectra, average, grouped_spectra, motion_ends
+from multiscale.gle.spectra import N_GROUPS, Spectra, average, grouped_spectra, motion_ends
 from multiscale.gle.validation import (
     Check,
     drift_check,
     frames_check,
+    mass_check,
     noise_check,
     records_of,
     thermal_check,
@@ -32,6 +33,7 @@ Complex = NDArray[np.complex128]
 MeanForce = PolynomialForce | Callable[[Array], Array] | Sequence[Array]
 
 BAND = 0.5  # share of the Nyquist frequency that may enter the likelihood
+MASS_ERROR = 0.1  # <v^2> of the resolved band is trusted this far; matters for short runs only
 MARGIN = 1.3  # of the frequency where the motion ends: above it is only numerical noise
 
 
@@ -88,7 +90,8 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     lag_step : spacing of the reported lags, ps; default dt
     mean_force_error : relative uncertainty of the slope of the mean force, a nuisance of the fit;
         default 0 (exact) for a given mean force and 1 (free) for None
-    mass : first guess, eV ps^2/unit^2; default from the data. The mass is always fitted.
+    mass : what is known of it, eV ps^2/unit^2, within MASS_ERROR; default kT/<v^2> with <v^2> from
+        the spectrum. The mass is always fitted.
     bath_friction : friction of a Langevin thermostat on all atoms, 1/ps. It damps x without memory;
         it is known, so it is kept out of the kernel and the reported friction.
     n_bootstrap : refits for the error bars; 0 gives NaN errors
@@ -106,7 +109,6 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     if mean_force_error is None:
         mean_force_error = 1.0 if mean_force is None else 0.0
     curvature = float(np.mean(np.concatenate(forces) ** 2)) / kT
-    bath = Bath(kT, curvature, mean_force_error, bath_friction)
     band = min(BAND * np.pi / dt, MARGIN * motion_ends(records, dt))
     limits = Limits(1 / window, band)
     grouped = grouped_spectra(
@@ -118,6 +120,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     )
     spectra = average(grouped)
     guess = mass if mass is not None else _mass_guess(spectra, kT)
+    bath = Bath(kT, curvature, mean_force_error, guess, MASS_ERROR, bath_friction)
     fit = pursue(bath, spectra, limits, mass=guess, n_modes=n_modes)
     lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
     samples = list(_bootstrap(fit.model, bath, grouped, limits, n_bootstrap, seed))
@@ -125,6 +128,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     checks = (
         drift_check(records, relaxation, dt),
         thermal_check(records),
+        mass_check(fit.model.mass / _mass_guess(spectra, kT)),
         *_fit_checks(fit.model, bath, spectra, window, dt),
     )
     return _report(fit, bath, spectra, lag, samples, checks)
@@ -220,6 +224,8 @@ def _report(
     frictions = np.array([friction_of(*poles(s.network)) for s in samples])
     masses = np.array([s.mass for s in samples])
     few = len(samples) < 2
+    # resampling N groups shows (N - 1)/N of the variance
+    curves, frictions, masses = (_spread(values) for values in (curves, frictions, masses))
     return Kernel(
         lag=lag,
         kernel=kernel_at(rate, amplitude, lag),
@@ -240,6 +246,14 @@ def _report(
         passivity_margin=passivity_margin(rate, amplitude),
         checks=checks,
     )
+
+
+def _spread(samples: Array) -> Array:
+    """Return samples moved away from their mean by the factor a bootstrap of N_GROUPS lacks."""
+    if not len(samples):
+        return samples
+    mean = samples.mean(0)
+    return np.asarray(mean + (samples - mean) * (N_GROUPS / (N_GROUPS - 1)) ** 0.5)
 
 
 def _fdt_residual(model: Model, bath: Bath, spectra: Spectra, lag: Array) -> Array:

@@ -27,6 +27,8 @@ class Bath(NamedTuple):
     kT: float  # eV  # noqa: N815
     curvature: float  # <U''> of the mean force, eV/unit^2
     tilt_error: float  # prior standard deviation of the relative slope correction; 0 fixes it
+    mass: float = 1.0  # prior of the mass, eV ps^2/unit^2
+    mass_error: float = 0.0  # its relative standard deviation; 0 leaves the mass free
     white: float = 0.0  # known memoryless friction, 1/ps: adds to K(i w), belongs to no mode
 
 
@@ -152,6 +154,10 @@ def evaluate(model: Model, bath: Bath, seen: Observed) -> Evaluation:
     dlnS, dlnZ = dS / S, dZ / Zlin
     value = float(np.sum(n * (Q / S + np.log(S) - np.log(np.abs(Zlin) ** 2))))
     gradient = (dQ / S + (1 - Q / S) * dlnS - 2 * dlnZ.real) @ n
+    if bath.mass_error > 0:
+        off = np.log(m / bath.mass) / bath.mass_error
+        value += 0.5 * off**2
+        gradient[0] += off / bath.mass_error
     if bath.tilt_error > 0:
         value += 0.5 * (model.tilt / bath.tilt_error) ** 2
         gradient[1] += model.tilt / bath.tilt_error**2
@@ -159,6 +165,8 @@ def evaluate(model: Model, bath: Bath, seen: Observed) -> Evaluation:
     dlnf = dlnS - 2 * dlnZ.real
     extra = n * 2 * np.maximum(seen.xx / S - 1 / np.abs(Zlin) ** 2, 0)
     scoring = (n * dlnf) @ dlnf.T + ((extra * dZ) @ dZ.conj().T).real
+    if bath.mass_error > 0:
+        scoring[0, 0] += 1 / bath.mass_error**2
     if bath.tilt_error > 0:
         scoring[1, 1] += 1 / bath.tilt_error**2
     return Evaluation(value, gradient, scoring)

@@ -19,8 +19,8 @@ from scipy.signal.windows import tukey
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-N_GROUPS = 16
-WIDENING = 100  # bins are this many times narrower than their frequency, or the resolution
+N_GROUPS = 4  # few: a bin must stay narrower than a phonon line
+WIDENING = 400  # bins are this many times narrower than their frequency, or the resolution
 LONGEST_EDGE = 0.125  # of a record
 
 

@@ -113,6 +113,15 @@ def thermal_check(records: Sequence[Array]) -> Check:
     )  # fmt: skip
 
 
+def mass_check(ratio: float) -> Check:
+    """Return the fitted mass over kT/<v^2> of the resolved band."""
+    return Check(
+        "mass", ratio, "between 0.85 and 1.15", 0.85 < ratio < 1.15,
+        f"the fitted mass is {ratio:.2f} times kT/<v^2>: if far from 1, the run is too short for "
+        "its narrow lines, or not in equilibrium",
+    )  # fmt: skip
+
+
 def window_check(unfinished: float, window: float) -> Check:
     """Return the share of the friction that lies beyond the window."""
     return Check(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multiscale.atoms.potential import ElectricPotential
+from multiscale.atoms.train import errors, read_frames, train
 from multiscale.atoms.training import Progress
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import potentials, runfile
@@ -40,7 +41,7 @@ def train_potential(
     where = options or Path("--set")
     chosen = runfile.validate(where, "train", potentials.TrainingOptions, table)
     folders.prepare(output)
-    potential = potentials.train(list(files), chosen, _tell)
+    potential = train(files, chosen.recipe(), _tell)
     potentials.save(potential, output)
     return f"{output}\n{error_table(potential.card.get('errors', {}))}"
 
@@ -53,8 +54,8 @@ def evaluate_potential(name: str, file: Path) -> str:
     ValueError
         There is no such potential, or the file is not valid.
     """
-    frames = potentials.read_frames(file)
-    return error_table(potentials.errors(ElectricPotential.load(name), frames))
+    frames = read_frames(file)
+    return error_table(errors(ElectricPotential.load(name), frames))
 
 
 def error_table(errors: Mapping[str, Mapping[str, Any]]) -> str:

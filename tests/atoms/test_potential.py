@@ -8,10 +8,10 @@ import torch
 from ase.cell import Cell
 
 from multiscale import materials
-from multiscale.atoms import Architecture, ElectricPotential, Sites, System
+from multiscale.atoms import Architecture, ElectricPotential, Recipe, Sites, System, train
 from multiscale.atoms.network import Network
 from multiscale.atoms.training import Frame, collate, initialise, make_frame, predict
-from multiscale.pipeline.potentials import TrainingOptions, save, train
+from multiscale.pipeline.potentials import save
 
 SPECIES = (8, 22, 82)
 FIELD = torch.tensor([0.01, -0.02, 0.03], dtype=torch.float64)
@@ -246,7 +246,7 @@ def test_training_recovers_a_planted_potential(tmp_path, shipped):
     path = tmp_path / "planted.extxyz"
     ase.io.write(path, [frames[k] for k in rng.permutation(24)])
     losses = []
-    options = TrainingOptions(epochs=40, learning_rate=5e-3, hidden=(32, 16), mixed=16)
+    options = Recipe(epochs=40, learning_rate=5e-3, hidden=(32, 16), mixed=16)
     potential = train([path], options, lambda p: losses.append(p.forces))
     spread = np.sqrt(np.mean([f.get_forces() ** 2 for f in frames]))
     assert losses[-1] < 0.3 * spread

@@ -20,7 +20,8 @@ from multiscale.sampling.hills import (
     write_colvar,
     write_hills,
 )
-from multiscale.sampling.metadynamics import Hills, Metadynamics, WellTempered, cubic_images
+from multiscale.sampling.images import cubic_images
+from multiscale.sampling.metadynamics import Hills, Metadynamics, WellTempered
 from multiscale.sampling.offsets import bias_offsets, offset_at
 from multiscale.sampling.walls import Wall
 

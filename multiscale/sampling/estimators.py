@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from multiscale.sampling.grid import BiasGrid
 from multiscale.sampling.hills import HillsTable
-from multiscale.sampling.metadynamics import Hills, WellTempered, cubic_images
+from multiscale.sampling.images import cubic_images
+from multiscale.sampling.metadynamics import Hills, WellTempered
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

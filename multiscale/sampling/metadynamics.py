@@ -13,13 +13,13 @@ positive octant is held, 8 MiB.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.sampling.grid import BiasGrid
+from multiscale.sampling.images import cubic_images
 from multiscale.sampling.walls import Wall
 
 Array = NDArray[np.float64]
@@ -264,18 +264,6 @@ class Metadynamics:
                 f"collective variables are {values.tolist()}, expected finite numbers. The "
                 "dynamics blew up: shorten the time step or check the structure."
             )
-
-
-def cubic_images(points: Array) -> Array:
-    """Return all signed permutations of points (n, d), shape (n * 2^d d!, d), point by point.
-
-    A point on a symmetry plane keeps its coinciding images: the images stand for as many virtual
-    walkers, whose density doubles there.
-    """
-    d = points.shape[1]
-    signs = product((1.0, -1.0), repeat=d)
-    group = [np.diag(s)[list(p)] for s, p in product(signs, permutations(range(d)))]
-    return np.asarray(np.einsum("gab,nb->nga", np.array(group), points).reshape(-1, d))
 
 
 def round_heights(heights: Array) -> Array:

@@ -6,115 +6,35 @@ bias and log_weight, and the hills. Each temperature is a task of its own.
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt, model_validator
 
 from multiscale import sampling, schema, units
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
-from multiscale.sampling import CellBias, HillsTable, Metadynamics, Polarization, Wall, WellTempered
+from multiscale.sampling import CellBias, Metadynamics, Polarization, WellTempered
 from multiscale.stages.engines import reset
 from multiscale.stages.metad_doubts import doubt_convergence
+from multiscale.stages.metad_options import Options, well_tempered
+from multiscale.stages.metad_result import hill_variables, hills_table, surface_variables
 from multiscale.stages.options import (
     Checkpoint,
-    CoulombPerM2,
-    ElectronVolt,
-    Picoseconds,
     Progress,
     millikelvin,
     silent,
     stream,
 )
-from multiscale.stages.simulation import SimulationOptions, Trajectory, Walkers, empty, prepare
+from multiscale.stages.simulation import Trajectory, Walkers, empty, prepare
 
 Array = NDArray[np.float64]
+__all__ = ["PARENTS", "Options", "hills_table", "merge", "run", "split", "well_tempered"]
+
 PARENTS: tuple[str, ...] = ()
 TIME_BLOCKS = 10
 BOOTSTRAP = 1_000_000  # last word of the key of the bootstrap's stream; walkers have the small ones
-
-
-class Options(SimulationOptions, frozen=True):
-    """The [metad] table: the simulation, and how the polarization is biased."""
-
-    axes: Literal["x", "y", "z", "xy", "xz", "yz", "xyz"] = Field(
-        "xyz", description="biased components of the polarization"
-    )
-    sigma: CoulombPerM2 = Field(0.08, gt=0, description="width of the hills, C/m^2")
-    height: ElectronVolt = Field(0.02, gt=0, description="height of the first hills, eV")
-    pace: Picoseconds = Field(0.2, gt=0, description="time between hills of a walker, ps")
-    bias_factor: float = Field(10.0, gt=1, description="well-tempered bias factor")
-    limit: CoulombPerM2 = Field(
-        1.2, gt=0, le=5, description="flat-bottom wall on each component, C/m^2"
-    )
-    symmetric_hills: bool = Field(
-        False, description="repeat every hill at its images under the cubic group"
-    )
-    bins: int = Field(41, ge=3, description="points of free_energy along each biased axis")
-    discard: float = Field(
-        0.2, ge=0, lt=1, description="share of the run before reweighting starts (filling)"
-    )
-    blocks: PositiveInt = Field(4, description="blocks of each walker for the bootstrap")
-    n_samples: PositiveInt = Field(64, description="bootstrap samples")
-
-    @model_validator(mode="after")
-    def _can_be_sampled(self) -> Self:
-        if 2 * self.limit / self.bins > self.sigma:
-            raise ValueError(
-                f"bins is {self.bins} over +-{self.limit:g} C/m^2, expected at least "
-                f"{int(np.ceil(2 * self.limit / self.sigma))} to resolve sigma = "
-                f"{self.sigma:g} C/m^2. Increase bins."
-            )
-        if self.walkers * self.blocks < sampling.FEWEST_BLOCKS:
-            raise ValueError(
-                f"blocks is {self.blocks} for {self.walkers} walkers, expected at least "
-                f"{sampling.FEWEST_BLOCKS} blocks in all for an error. Increase blocks or walkers."
-            )
-        if self.symmetric_hills and not self._is_cubic():
-            raise ValueError(
-                "symmetric_hills is true, expected a cubic setting: equal size along the biased "
-                "axes, no field, no stress and no epitaxial cell. Set symmetric_hills = false."
-            )
-        well_tempered(self, self.temperatures[0]).make_grid()
-        return self
-
-    def _is_cubic(self) -> bool:
-        sizes = {self.size["xyz".index(a)] for a in self.axes}
-        forced = any(self.electric_field) or any(self.stress) or self.ensemble == "epitaxial"
-        return len(sizes) == 1 and not forced
-
-    @property
-    def bin_centers(self) -> Array:
-        """Return the centres, C/m^2, of the equal bins that fill the range between the walls."""
-        return np.asarray((np.arange(self.bins) + 0.5) * (2 / self.bins) - 1) * self.limit
-
-    @property
-    def components(self) -> tuple[int, ...]:
-        """Return the biased components as numbers, 0 = x."""
-        return tuple("xyz".index(a) for a in self.axes)
-
-
-def well_tempered(options: Options, temperature: float) -> WellTempered:
-    """Return the settings of the bias at one temperature.
-
-    The wall gives way by about sigma/2 to thermal motion: k = 4 kT / sigma^2.
-    """
-    kT = units.KB * temperature
-    d = len(options.axes)
-    return WellTempered(
-        sigma=(options.sigma,) * d,
-        height=options.height,
-        pace=max(1, round(options.pace / options.timestep)),
-        bias_factor=options.bias_factor,
-        kT=kT,
-        wall=Wall(options.limit, 4 * kT / options.sigma**2),
-        symmetric=options.symmetric_hills,
-        n_walkers=options.walkers,
-        first_step=options.first_step,
-    )
 
 
 def split(options: Options) -> list[Options]:
@@ -280,7 +200,7 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, reference: A
     volumes = np.abs(np.linalg.det(sofar.trajectory.arrays["cell"][:, kept]))
     volume = float(np.average(volumes, weights=weight))
     ds = empty(temperature, options).assign(sofar.trajectory.variables(reference))
-    ds = ds.assign(_surface_variables(options, surface, from_hills, axes, volume))
+    ds = ds.assign(surface_variables(options.names, surface, from_hills, axes, volume))
     ds = ds.assign(
         bias=(("temperature", "walker", "time"), sofar.bias[None]),
         log_weight=(("temperature", "walker", "time"), log_weight[None]),
@@ -291,72 +211,9 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, reference: A
             sampling.height_decay(hills, settings.height, TIME_BLOCKS)[None],
         ),
     )
-    ds = ds.assign(_hill_variables(options, sofar.metad))
+    ds = ds.assign(hill_variables(options.names, sofar.metad, options.timestep))
     ds = ds.assign_attrs(
         bias_factor=options.bias_factor, symmetric_hills=int(options.symmetric_hills),
         discard=options.discard,
     )  # fmt: skip
     return doubt_convergence(ds, temperature, kT, surface, from_hills, values)
-
-
-def _surface_variables(
-    options: Options,
-    surface: sampling.Surface,
-    from_hills: Array,
-    axes: tuple[Array, ...],
-    volume: float,
-) -> dict[str, Any]:
-    """Return the free-energy densities of the supercell of that volume (angstrom^3)."""
-    dims = ("temperature", *(f"p{a}" for a in options.axes))
-    density = units.J_PER_M3 / volume
-    out: dict[str, Any] = {
-        "free_energy": (dims, density * surface.free_energy[None]),
-        "free_energy_stderr": (dims, density * surface.stderr[None]),
-        "free_energy_sample": (
-            ("sample", *dims),
-            (density * surface.sample[:, None]).astype(np.float32),
-        ),
-        "free_energy_from_hills": (dims, density * from_hills[None], {"units": "J/m^3"}),
-        "volume": ("temperature", [volume]),
-    }
-    return out | {name: (name, axis) for name, axis in zip(dims[1:], axes, strict=True)}
-
-
-def _hill_variables(options: Options, metad: Metadynamics) -> dict[str, Any]:
-    hills = metad.hills
-    time = (hills.step - options.first_step) * options.timestep
-    return {
-        "cv": ("cv", [f"p{a}" for a in options.axes]),
-        "hill_center": (("temperature", "hill", "cv"), hills.center[None]),
-        "hill_height": (("temperature", "hill"), hills.height[None]),
-        "hill_time": (("temperature", "hill"), time[None]),
-        "hill_walker": (("temperature", "hill"), hills.walker[None]),
-        "sigma": ("cv", np.array(metad.settings.sigma)),
-    }
-
-
-def hills_table(ds: xr.Dataset, temperature: float) -> HillsTable:
-    """Return the hills of one temperature as a HILLS file holds them, images included.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Output of this stage.
-    temperature : float
-        In K, one of the Dataset's.
-    """
-    one = ds.sel(temperature=temperature)
-    center, height = one["hill_center"].values, one["hill_height"].values
-    time = one["hill_time"].values
-    if ds.attrs["symmetric_hills"]:
-        images = sampling.cubic_images(center)
-        repeat = len(images) // max(len(center), 1)
-        center, height, time = images, np.repeat(height, repeat), np.repeat(time, repeat)
-    return HillsTable(
-        names=tuple(str(n) for n in ds["cv"].values),
-        time=time,
-        center=center,
-        sigma=np.broadcast_to(ds["sigma"].values, center.shape),
-        height=height,
-        bias_factor=float(ds.attrs["bias_factor"]),
-    )

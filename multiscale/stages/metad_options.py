@@ -1,0 +1,99 @@
+"""The [metad] table of a run file, and the bias that it describes."""
+
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, model_validator
+
+from multiscale import sampling, units
+from multiscale.sampling import Wall, WellTempered
+from multiscale.stages.options import CoulombPerM2, ElectronVolt, Picoseconds
+from multiscale.stages.simulation import SimulationOptions
+
+Array = NDArray[np.float64]
+
+
+class Options(SimulationOptions, frozen=True):
+    """The [metad] table: the simulation, and how the polarization is biased."""
+
+    axes: Literal["x", "y", "z", "xy", "xz", "yz", "xyz"] = Field(
+        "xyz", description="biased components of the polarization"
+    )
+    sigma: CoulombPerM2 = Field(0.08, gt=0, description="width of the hills, C/m^2")
+    height: ElectronVolt = Field(0.02, gt=0, description="height of the first hills, eV")
+    pace: Picoseconds = Field(0.2, gt=0, description="time between hills of a walker, ps")
+    bias_factor: float = Field(10.0, gt=1, description="well-tempered bias factor")
+    limit: CoulombPerM2 = Field(
+        1.2, gt=0, le=5, description="flat-bottom wall on each component, C/m^2"
+    )
+    symmetric_hills: bool = Field(
+        False, description="repeat every hill at its images under the cubic group"
+    )
+    bins: int = Field(41, ge=3, description="points of free_energy along each biased axis")
+    discard: float = Field(
+        0.2, ge=0, lt=1, description="share of the run before reweighting starts (filling)"
+    )
+    blocks: PositiveInt = Field(4, description="blocks of each walker for the bootstrap")
+    n_samples: PositiveInt = Field(64, description="bootstrap samples")
+
+    @model_validator(mode="after")
+    def _can_be_sampled(self) -> Self:
+        if 2 * self.limit / self.bins > self.sigma:
+            raise ValueError(
+                f"bins is {self.bins} over +-{self.limit:g} C/m^2, expected at least "
+                f"{int(np.ceil(2 * self.limit / self.sigma))} to resolve sigma = "
+                f"{self.sigma:g} C/m^2. Increase bins."
+            )
+        if self.walkers * self.blocks < sampling.FEWEST_BLOCKS:
+            raise ValueError(
+                f"blocks is {self.blocks} for {self.walkers} walkers, expected at least "
+                f"{sampling.FEWEST_BLOCKS} blocks in all for an error. Increase blocks or walkers."
+            )
+        if self.symmetric_hills and not self._is_cubic():
+            raise ValueError(
+                "symmetric_hills is true, expected a cubic setting: equal size along the biased "
+                "axes, no field, no stress and no epitaxial cell. Set symmetric_hills = false."
+            )
+        well_tempered(self, self.temperatures[0]).make_grid()
+        return self
+
+    def _is_cubic(self) -> bool:
+        sizes = {self.size["xyz".index(a)] for a in self.axes}
+        forced = any(self.electric_field) or any(self.stress) or self.ensemble == "epitaxial"
+        return len(sizes) == 1 and not forced
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the biased components, px ..."""
+        return tuple(f"p{a}" for a in self.axes)
+
+    @property
+    def bin_centers(self) -> Array:
+        """Return the centres, C/m^2, of the equal bins that fill the range between the walls."""
+        return np.asarray((np.arange(self.bins) + 0.5) * (2 / self.bins) - 1) * self.limit
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        """Return the biased components as numbers, 0 = x."""
+        return tuple("xyz".index(a) for a in self.axes)
+
+
+def well_tempered(options: Options, temperature: float) -> WellTempered:
+    """Return the settings of the bias at one temperature.
+
+    The wall gives way by about sigma/2 to thermal motion: k = 4 kT / sigma^2.
+    """
+    kT = units.KB * temperature
+    d = len(options.axes)
+    return WellTempered(
+        sigma=(options.sigma,) * d,
+        height=options.height,
+        pace=max(1, round(options.pace / options.timestep)),
+        bias_factor=options.bias_factor,
+        kT=kT,
+        wall=Wall(options.limit, 4 * kT / options.sigma**2),
+        symmetric=options.symmetric_hills,
+        n_walkers=options.walkers,
+        first_step=options.first_step,
+    )

@@ -11,6 +11,9 @@ from torch import Tensor
 from multiscale.atoms.system import System
 
 Index = NDArray[np.int64]
+Array = NDArray[np.float64]
+SKIN = 1.0
+"""How much farther than the cutoff pairs are listed, in angstrom."""
 
 
 class Pairs(NamedTuple):
@@ -90,3 +93,50 @@ def pad(pairs: Pairs, species: Index, n_species: int) -> Neighbourhoods:
         torch.from_numpy(shift),
         torch.from_numpy(mask),
     )
+
+
+class NeighbourList:
+    """Pairs within the cutoff and a skin, found again only when one could have been missed.
+
+    Parameters
+    ----------
+    cutoff : float
+        Range in angstrom.
+    """
+
+    def __init__(self, cutoff: float) -> None:
+        self.cutoff = cutoff
+        self._pairs: Pairs | None = None
+        self._made_for: System | None = None
+
+    def pairs(self, system: System) -> Pairs:
+        """Return pairs that hold all those within the cutoff, and others a little farther."""
+        old = self._made_for
+        if (
+            self._pairs is None
+            or old is None
+            or not torch.equal(old.numbers, system.numbers)
+            or not torch.equal(old.system_index, system.system_index)
+            or self._has_moved(old, system)
+        ):
+            self._pairs = find_pairs(system, self.cutoff + SKIN)
+            self._made_for = system.replace(
+                positions=system.positions.clone(), cell=system.cell.clone()
+            )
+        return self._pairs
+
+    def _has_moved(self, old: System, system: System) -> bool:
+        """Tell whether a pair outside the list may have come within the cutoff.
+
+        With F = h_old^-1 h a listed-out vector r becomes r F + d_j - d_i, no shorter than
+        s |r| - 2 max|d|, where s >= 1 - |F - 1| bounds the smallest singular value of F and d are
+        displacements besides F.
+        """
+        positions = system.positions.detach().cpu().numpy()
+        index = system.system_index.cpu().numpy()
+        F = np.linalg.solve(old.cell.cpu().numpy(), system.cell.detach().cpu().numpy())
+        shrink = 1 - np.sqrt(((F - np.eye(3)) ** 2).sum(axis=(1, 2)))
+        moved = positions - np.matmul(old.positions.cpu().numpy()[:, None], F[index])[:, 0]
+        farthest = np.zeros(len(F))
+        np.maximum.at(farthest, index, np.einsum("ia,ia->i", moved, moved))
+        return bool(np.any(2 * np.sqrt(farthest) > shrink * (self.cutoff + SKIN) - self.cutoff))

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from multiscale import units
 from multiscale.atoms.kernel import Weights, evaluate, fold
-from multiscale.atoms.neighbours import Pairs, find_pairs, pad
+from multiscale.atoms.neighbours import NeighbourList, Pairs, pad
 from multiscale.atoms.network import Architecture, Network
 from multiscale.atoms.system import Field, Response, Sites, System
 from multiscale.resources import data_path
@@ -23,19 +23,7 @@ from multiscale.resources import data_path
 if TYPE_CHECKING:
     from multiscale.atoms.calculator import ElectricCalculator
 
-SKIN = 1.0
-"""How much farther than the cutoff pairs are listed, in angstrom."""
 CARD, WEIGHTS = "card.toml", "weights.safetensors"
-
-
-class _Listed(NamedTuple):
-    """A neighbour list and the state that it was made for."""
-
-    pairs: Pairs
-    positions: NDArray[np.float64]
-    cell: NDArray[np.float64]
-    numbers: NDArray[np.int64]
-    system_index: NDArray[np.int64]
 
 
 class ElectricPotential(nn.Module):
@@ -66,7 +54,7 @@ class ElectricPotential(nn.Module):
         self.card: Mapping[str, Any] = card or {}
         self.dtype = dtype
         self._weights: Weights | None = None
-        self._listed: _Listed | None = None
+        self._neighbours = NeighbourList(network.architecture.cutoff)
 
     @classmethod
     def load(
@@ -115,7 +103,8 @@ class ElectricPotential(nn.Module):
 
     def reset(self) -> None:
         """Forget the neighbour list and the folded weights (after training, or to free memory)."""
-        self._listed = self._weights = None
+        self._weights = None
+        self._neighbours = NeighbourList(self.cutoff)
 
     def evaluate(
         self,
@@ -198,7 +187,7 @@ class ElectricPotential(nn.Module):
         species = self._species_index(system)
         reference = self.network.reference_energy.double().cpu().numpy()
         index = system.system_index.cpu().numpy()
-        pairs = self._pairs(system)
+        pairs = self._neighbours.pairs(system)
         if next(self.network.parameters()).device.type != "cpu":
             energy, forces, virial = self._with_torch(system, species, pairs)
         else:
@@ -243,43 +232,6 @@ class ElectricPotential(nn.Module):
                 f"potential, expected {', '.join(chemical_symbols[z] for z in self.species)}. "
                 "Choose a potential trained on it."
             )
-
-    def _pairs(self, system: System) -> Pairs:
-        """Return a neighbour list that still holds all pairs within the cutoff."""
-        positions, cell = (
-            system.positions.detach().cpu().numpy(),
-            system.cell.detach().cpu().numpy(),
-        )
-        numbers, index = system.numbers.cpu().numpy(), system.system_index.cpu().numpy()
-        old = self._listed
-        if (
-            old is None
-            or not np.array_equal(old.numbers, numbers)
-            or not np.array_equal(old.system_index, index)
-            or _has_moved(old, positions, cell, self.cutoff)
-        ):
-            pairs = find_pairs(system, self.cutoff + SKIN)
-            self._listed = _Listed(pairs, positions.copy(), cell.copy(), numbers, index)
-            return pairs
-        return old.pairs
-
-
-def _has_moved(
-    old: _Listed, positions: NDArray[np.float64], cell: NDArray[np.float64], cutoff: float
-) -> bool:
-    """Tell whether a pair outside the list may have come within the cutoff.
-
-    With F = h_old^-1 h a listed-out vector r becomes r F + d_j - d_i, no shorter than s |r| - 2
-    max|d|, where s >= 1 - |F - 1| bounds the smallest singular value of F and d are displacements
-    besides F.
-    """
-    F = np.linalg.solve(old.cell, cell)
-    shrink = 1 - np.sqrt(((F - np.eye(3)) ** 2).sum(axis=(1, 2)))
-    moved = positions - np.matmul(old.positions[:, None], F[old.system_index])[:, 0]
-    squares = np.einsum("ia,ia->i", moved, moved)
-    farthest = np.zeros(len(cell))
-    np.maximum.at(farthest, old.system_index, squares)
-    return bool(np.any(2 * np.sqrt(farthest) > shrink * (cutoff + SKIN) - cutoff))
 
 
 def _couple(

@@ -26,7 +26,8 @@ def traces(md: xr.Dataset) -> Figure:
         ax.set_title(f"{T:g} K", loc="left", fontsize=9)
         ax.set_ylabel(f"P ({style.P_LABEL})")
     axes[-1, 0].set_xlabel("time (ps)")
-    style.legend(axes[0, 0], ncols=3, loc="upper right")
+    # Above the panel: the traces leave no free corner.
+    style.legend(axes[0, 0], ncols=3, loc="lower right", bbox_to_anchor=(1.0, 0.98))
     return style.tell_doubts(figure, md)
 
 

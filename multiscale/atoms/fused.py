@@ -28,7 +28,8 @@ S35_8, S21_8 = math.sqrt(35 / 8), math.sqrt(21 / 8)
 
 combine8, combine16, combine32 = make_combine(8), make_combine(16), make_combine(32)
 combine64, combine128 = make_combine(64), make_combine(128)
-outer16, dot16, product16 = make_outer(16, (1, 3, 5, 7)), make_dot(16), make_product(16)
+outer16, dot16 = make_outer(16, (1, 3, 5, 7)), make_dot(16)
+product16, product32 = make_product(16), make_product(32)
 
 
 @jit
@@ -122,7 +123,8 @@ def expand(f: Array, W: Array, si: int, sj: int, R: Array, begin: int, end: int)
     _, n_species, n_radial, width = W.shape
     for n in range(begin, end):
         w0 = (si * n_species + sj) * n_radial * width
-        combine(R, n * width, f, n * n_radial, W, w0, width, n_radial, width)
+        for k in range(0, width, 64):  # four l of at least sixteen channels each
+            combine64(R, n * width + k, f, n * n_radial, 1, W, w0 + k, width, n_radial)
 
 
 @jit
@@ -155,7 +157,9 @@ def adjoint(
             combine8(s, (q * 3 + i - 1) * 8, R, (q * N_L + i) * K, 1, Gt, (i - 1) * K * 8, 8, K)
         total = 0.0
         for i in range(N_L):
-            combine(H, i * K, Y, q * N_HARMONICS + i * i, G, i * i * K, K, 2 * i + 1, K)
+            y0, g0 = q * N_HARMONICS + i * i, i * i * K
+            for k in range(0, K, 16):
+                combine16(H, i * K + k, Y, y0, 1, G, g0 + k, K, 2 * i + 1)
         for k in range(0, N_L * K, 16):
             total += dot16(H, k, dR, q * N_L * K + k)
         dr[q] = total
@@ -204,8 +208,13 @@ def multiply(
     out: Array, o: int, c: Any, x: Array, xo: int, y: Array, yo: int, z: Array, zo: int, n: int
 ) -> None:
     """out[o:o+n] += c x[xo:xo+n] y[yo:yo+n] z[zo:zo+n]."""
-    for k in range(0, n, 16):
+    k = 0
+    while n - k >= 32:
+        product32(out, o + k, c, x, xo + k, y, yo + k, z, zo + k)
+        k += 32
+    while n - k >= 16:
         product16(out, o + k, c, x, xo + k, y, yo + k, z, zo + k)
+        k += 16
 
 
 @jit

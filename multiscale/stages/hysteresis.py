@@ -98,7 +98,7 @@ def run(
     loops = sorted(product(temperatures, options.frequencies))
     setups = [prepare(landau, gle, T, f, options) for T, f in loops]
     saved = (checkpoint.load() if checkpoint is not None else None) or {}
-    finished: dict[str, NDArray[Any]] = {}
+    finished = dict(saved)  # a loop that was done stays in the checkpoint
     parts = []
     for number, setup in enumerate(setups):
         energy = at_temperature(landau, setup.temperature, "landau")

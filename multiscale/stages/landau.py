@@ -13,13 +13,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy import constants
 
 from multiscale import landau, schema
 from multiscale.landau.polynomials import Array
 from multiscale.stages import landau_doubts as doubts
+from multiscale.stages import landau_surface as surface
 from multiscale.stages.options import (
     Checkpoint,
     ElectronVolt,
@@ -29,7 +29,6 @@ from multiscale.stages.options import (
     silent,
     stream,
 )
-from multiscale.units import J_PER_M3
 
 PARENTS = ("metad",)
 
@@ -58,6 +57,8 @@ class _Point(NamedTuple):
     summary: landau.Summary
     strain: landau.StrainCoupling | None
     extent: tuple[float, float]  # smallest and largest |P| of the fitted points, C/m^2
+    noise: float  # standard error of the surface, rms weighted as the residual, J/m^3; NaN unknown
+    noise_at_zero: float  # the same around P = 0
     resampled: bool  # samples come from the surface's own samples
 
 
@@ -100,8 +101,9 @@ def run(
     ds = _with_transition(_pack(metad, points, options.order), points)
     for value, point in zip(ds["temperature"].values, points, strict=True):
         T = float(value)
-        ds = doubts.doubt_fit(ds, point.fit, T, point.resampled)
-        ds = doubts.doubt_wells(ds, point.summary, T, point.extent)
+        ds = doubts.doubt_fit(ds, point.fit, T, point.resampled, point.noise)
+        ds = doubts.doubt_wells(ds, point.summary, T)
+        ds = doubts.doubt_centre(ds, T, point.extent, point.noise_at_zero)
         ds = doubts.doubt_strain(ds, point.strain, T)
     progress(1.0)
     return schema.finish("landau", ds)
@@ -110,68 +112,29 @@ def run(
 def _fit_temperature(metad: xr.Dataset, options: Options) -> _Point:
     """Fit surface and strain coupling of one temperature."""
     T, volume = float(metad["temperature"]), float(metad["volume"])
-    P, f, chosen = _points(metad, options, volume)
-    weights = _weights(metad, chosen) if options.weighting == "stderr" else None
+    P, f, chosen = surface.points(metad, options.cutoff, volume)
+    noise = surface.standard_error(metad, chosen)
+    weights = surface.weights(noise) if options.weighting == "stderr" else None
     fit = landau.fit(P, f, weights, options.order, bounded=options.bounded)
     resampled = "free_energy_sample" in metad
     if resampled:
-        surfaces = _flat(metad["free_energy_sample"])[:, chosen]
-        samples = landau.refit(P, surfaces, weights, options.order, bounded=options.bounded)
+        drawn = surface.flat(metad["free_energy_sample"])[:, chosen]
+        samples = landau.refit(P, drawn, weights, options.order, bounded=options.bounded)
     else:
         samples = landau.draw(fit, options.samples, stream(options.seed, millikelvin(T)))
     size = np.linalg.norm(P, axis=1)
     extent = float(size.min()), float(size.max())
+    near = size <= doubts.MAX_HOLE * extent[1]
     return _Point(
         fit=fit,
         samples=samples,
         summary=landau.summarise(fit.coefficients, samples, max_polarization=1.2 * extent[1]),
         strain=_strain(metad, T, volume, options),
         extent=extent,
+        noise=float(np.sqrt(np.average(noise**2, weights=weights))),
+        noise_at_zero=float(noise[near].mean()) if near.any() else np.nan,
         resampled=resampled,
     )
-
-
-def _flat(surface: xr.DataArray) -> Array:
-    """Return a surface, or samples of it, with the grid flattened to the last axis."""
-    grid = [d for d in ("px", "py", "pz") if d in surface.dims]
-    rest = [d for d in surface.dims if d not in grid]
-    values = surface.transpose(*rest, *grid).values
-    return np.asarray(values.reshape(*values.shape[: len(rest)], -1))
-
-
-def _points(
-    metad: xr.Dataset, options: Options, volume: float
-) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Return P (n, 3) and f (n,) of the grid points below the cutoff, and which they are."""
-    grid = [d for d in ("px", "py", "pz") if d in metad["free_energy"].dims]
-    mesh = np.meshgrid(*(metad[d].values for d in grid), indexing="ij")
-    P = np.zeros((mesh[0].size, 3))
-    for d, values in zip(grid, mesh, strict=True):
-        P[:, "xyz".index(d[1])] = values.ravel()
-    f = _flat(metad["free_energy"])
-    if not np.isfinite(f).any():
-        raise ValueError(
-            f"free_energy at {float(metad['temperature']):g} K has no sampled point, expected a "
-            "surface. Run metad longer, or with fewer bins."
-        )
-    cells = float(metad.attrs["formula_units"])
-    limit = np.nanmin(f) + options.cutoff * J_PER_M3 * cells / volume
-    chosen = np.isfinite(f) & (np.nan_to_num(f, nan=np.inf) <= limit)
-    if "free_energy_sample" in metad:
-        chosen &= np.isfinite(_flat(metad["free_energy_sample"])).all(axis=0)
-    return P[chosen], f[chosen], chosen
-
-
-def _weights(metad: xr.Dataset, chosen: NDArray[np.bool_]) -> Array | None:
-    """Return 1/variance, no point counting more than one of median error; None if unknown."""
-    if "free_energy_stderr" not in metad:
-        return None
-    error = _flat(metad["free_energy_stderr"])[chosen]
-    typical = np.nanmedian(error)
-    if not np.isfinite(typical) or typical <= 0:
-        return None
-    error = np.where(np.isfinite(error), error, np.nanmax(error))
-    return np.asarray(1 / (error**2 + typical**2))
 
 
 def _strain(

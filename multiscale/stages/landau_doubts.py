@@ -3,12 +3,14 @@
 import numpy as np
 import xarray as xr
 
-from multiscale import landau, schema
+from multiscale import landau, schema, units
 from multiscale.units import J_PER_M3
 
 MAX_RESIDUAL = 1.0  # meV per formula unit
+MAX_CHI = 1.25  # residual over the surface's standard error, whose own error is a tenth and more
 MIN_AGREEMENT = 0.95  # share of the samples in the phase of the best fit
 MAX_HOLE = 0.25  # smallest |P| of the fitted points over the largest
+MAX_NOISE = 1.0  # kT of the supercell, around P = 0
 MIN_BLOCKS = 3.0  # statistical inefficiencies in a block of the bootstrap
 
 
@@ -19,20 +21,13 @@ def per_formula_unit(ds: xr.Dataset, density: float, T: float) -> float:
     return energy
 
 
-def doubt_fit(ds: xr.Dataset, fit: landau.Fit, T: float, resampled: bool) -> xr.Dataset:
-    """Add what speaks for and against the fit at T, K."""
+def doubt_fit(
+    ds: xr.Dataset, fit: landau.Fit, T: float, resampled: bool, noise: float
+) -> xr.Dataset:
+    """Add what speaks for and against the fit at T, K; noise of the surface in J/m^3."""
     bounded = landau.boundedness(fit.coefficients)
     unseen = [str(t) for t, seen in zip(ds["term"].values, fit.identified, strict=True) if not seen]
-    residual = per_formula_unit(ds, fit.residual, T)
-    ds = schema.add_trust(
-        ds,
-        f"fit residual at {T:g} K",
-        residual,
-        expected=f"at most {MAX_RESIDUAL:g} meV per formula unit",
-        ok=residual <= MAX_RESIDUAL,
-        message=f"The polynomial misses the surface by {residual:.2f} meV per formula unit (rms). "
-        "If that is too much, lower cutoff or raise order.",
-    )
+    ds = _doubt_residual(ds, per_formula_unit(ds, fit.residual, T), fit.residual / noise, T)
     ds = schema.add_trust(
         ds,
         f"bounded model at {T:g} K",
@@ -72,13 +67,30 @@ def doubt_fit(ds: xr.Dataset, fit: landau.Fit, T: float, resampled: bool) -> xr.
     )
 
 
-def doubt_wells(
-    ds: xr.Dataset, summary: landau.Summary, T: float, extent: tuple[float, float]
-) -> xr.Dataset:
-    """Add the verdict on one well or several at T, K, and whether the data reach the centre.
+def _doubt_residual(ds: xr.Dataset, residual: float, chi: float, T: float) -> xr.Dataset:
+    """Add the misfit, in meV per formula unit and as chi, in errors of the surface (NaN unknown).
 
-    extent is the smallest and largest |P| of the fitted points, C/m^2.
+    A misfit as large as the noise of the surface is what a perfect model would leave.
     """
+    against = f"{chi:.2f} of" if np.isfinite(chi) else "unknown against"
+    return schema.add_trust(
+        ds,
+        f"fit residual at {T:g} K",
+        residual,
+        expected=f"at most {MAX_RESIDUAL:g} meV per formula unit, or {MAX_CHI:g} standard errors",
+        ok=residual <= MAX_RESIDUAL or chi <= MAX_CHI,
+        message=f"The polynomial misses the surface by {residual:.2f} meV per formula unit (rms), "
+        f"{against} the surface's own standard error. "
+        + (
+            "That is beyond the noise: if it is too much, lower cutoff or raise order."
+            if chi > MAX_CHI
+            else "More terms would only follow the noise: to see finer, sample longer."
+        ),
+    )
+
+
+def doubt_wells(ds: xr.Dataset, summary: landau.Summary, T: float) -> xr.Dataset:
+    """Add the verdict on one well or several at T, K."""
     depth = per_formula_unit(ds, float(summary.well_depth.value), T)
     error = per_formula_unit(ds, float(summary.well_depth.stderr), T)
     names = {"T": "tetragonal", "O": "orthorhombic", "R": "rhombohedral", "M": "low-symmetry"}
@@ -90,7 +102,7 @@ def doubt_wells(
     )
     verdict += f", in {100 * summary.agreement:.0f} % of the samples."
     clear = summary.agreement >= MIN_AGREEMENT
-    ds = schema.add_trust(
+    return schema.add_trust(
         ds,
         f"wells at {T:g} K",
         depth,
@@ -98,16 +110,25 @@ def doubt_wells(
         ok=clear,
         message=verdict if clear else f"{verdict} Not significant: sample longer.",
     )
+
+
+def doubt_centre(ds: xr.Dataset, T: float, extent: tuple[float, float], noise: float) -> xr.Dataset:
+    """Add whether the data reach the centre, so that the depth of the wells is no extrapolation.
+
+    extent: smallest and largest |P| of the fitted points, C/m^2; noise: mean standard error, J/m^3,
+    of the points around P = 0 (NaN if there are none or it is unknown).
+    """
     inner, outer = extent
+    supercell = noise / J_PER_M3 * float(ds["volume"].sel(temperature=T)) / (units.KB * T)
     return schema.add_trust(
         ds,
         f"data around P = 0 at {T:g} K",
         inner,
-        expected=f"at most {MAX_HOLE * outer:.2f} C/m^2",
-        ok=inner <= MAX_HOLE * outer,
-        message=f"The fitted points range from |P| = {inner:.2f} to {outer:.2f} C/m^2; with a "
-        "hole in the middle, the well's depth and the coercive field are extrapolations. Run metad "
-        "longer, or raise cutoff.",
+        expected=f"at most {MAX_HOLE * outer:.2f} C/m^2, known there within {MAX_NOISE:g} kT",
+        ok=inner <= MAX_HOLE * outer and not supercell > MAX_NOISE,
+        message=f"The fitted points range from |P| = {inner:.2f} to {outer:.2f} C/m^2, the inner "
+        f"ones with a standard error of {supercell:.2f} kT; with a hole in the middle, the well's "
+        "depth and the coercive field are extrapolations. Run metad longer, or raise cutoff.",
     )
 
 

@@ -192,6 +192,11 @@ def test_interrupted_run_continues_bit_for_bit(kinetics, stop):
     checkpoint = Memory(stop)
     with pytest.raises(KeyboardInterrupt):
         hysteresis.run(landau=LANDAU, gle=GLE, options=options, checkpoint=checkpoint)
+    kept = set(checkpoint.arrays)
+    checkpoint.left = 2
+    with pytest.raises(KeyboardInterrupt):  # a second time, sooner: nothing that was done is lost
+        hysteresis.run(landau=LANDAU, gle=GLE, options=options, checkpoint=checkpoint)
+    assert kept <= set(checkpoint.arrays)
     checkpoint.left = None
     again = hysteresis.run(landau=LANDAU, gle=GLE, options=options, checkpoint=checkpoint)
     xr.testing.assert_identical(again, whole)

@@ -169,6 +169,31 @@ def test_surface_that_no_polynomial_fits_is_doubted(metad):
     entry = doubt(landau.run(rough, landau.Options(cutoff=0.2)), "fit residual at 600 K")
     assert not entry.ok
     assert "meV per formula unit" in entry.message
+    assert "beyond the noise" in entry.message
+
+
+def test_misfit_within_the_noise_of_the_surface_is_no_fault_of_the_model(metad):
+    rough = metad.isel(temperature=[0]).copy(deep=True)
+    noise = 4e-3 * J_PER_M3 / 64  # 4 meV per formula unit
+    f = rough["free_energy"]
+    f += noise * np.random.default_rng(0).standard_normal(f.shape)
+    f -= f.min()
+    rough["free_energy_stderr"][:] = noise
+    entry = doubt(landau.run(rough, landau.Options(cutoff=0.2)), "fit residual at 600 K")
+    assert entry.value > 3  # meV per formula unit
+    assert entry.ok
+    assert "1.0" in entry.message
+    assert "only follow the noise" in entry.message
+
+
+def test_noise_around_zero_polarization_is_doubted(metad):
+    loud = metad.isel(temperature=[0]).copy(deep=True)
+    size = np.sqrt(loud.px**2 + loud.py**2 + loud.pz**2)
+    error = loud.free_energy_stderr
+    loud["free_energy_stderr"] = error.where(size > 0.2, 1e9)
+    loud["free_energy_stderr"].attrs = error.attrs
+    entry = doubt(landau.run(loud, landau.Options(cutoff=0.2)), "data around P = 0 at 600 K")
+    assert not entry.ok
 
 
 def test_surface_without_samples_has_errors_that_are_doubted(metad):

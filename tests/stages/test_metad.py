@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from pydantic import ValidationError
 
 from multiscale import sampling, schema, units
@@ -14,6 +15,7 @@ from multiscale.atoms.ensembles import nve
 from multiscale.sampling import CellBias, Metadynamics, Polarization
 from multiscale.sampling.hills import hills_text
 from multiscale.stages import metad
+from multiscale.stages.metad_doubts import doubt_convergence
 from multiscale.stages.simulation import prepare
 
 TINY = {
@@ -119,8 +121,32 @@ def test_trust_reports_the_verdict(one_axis):
     doubts = {d.check: d for d in schema.trust(one_axis)}
     assert doubts["two free-energy estimators at 300 K"].ok
     assert doubts["recrossings per walker at 300 K"].value == one_axis["recrossings"][0] / 4
-    assert doubts["free energy at P = 0 at 300 K"].ok
+    assert doubts["free energy around P = 0 at 300 K"].ok
     assert len(doubts) == 5
+
+
+def grown(hole):
+    """Doubts of a cubic surface, errors 0.5 kT, known only beyond |P| = hole."""
+    edges = np.linspace(-1.15, 1.15, 24)
+    size = np.linalg.norm(np.stack(np.meshgrid(edges, edges, edges)), axis=0)
+    f = np.where(size >= hole, 0.02 * (size**2 - 0.6) ** 2, np.nan)
+    surface = sampling.Surface(f, 0.0125 + 0 * f, f[None], (size >= hole).astype(np.int64) * 4)
+    ds = xr.Dataset(
+        {"sigma": ("cv", [0.1] * 3), "recrossings": ("temperature", [0.0]),
+         "hill_height_ratio": (("temperature", "time_block"), [[1.0]])},
+        coords={"cv": ["px", "py", "pz"], "px": edges, "py": edges, "pz": edges},
+    )  # fmt: skip
+    ds = doubt_convergence(ds, 300.0, 0.025, surface, f, np.zeros((1, 2, 3)))
+    return {d.check: d for d in schema.trust(ds)}["free energy around P = 0 at 300 K"]
+
+
+def test_centre_is_known_by_its_neighbourhood_and_unknown_from_one_well():
+    # A 3-D run seldom visits the central bins themselves; a run in its wells never comes near.
+    near, far = grown(0.1), grown(0.4)
+    assert near.ok
+    assert near.value == pytest.approx(0.5)
+    assert not far.ok
+    assert "innermost bin that is known is at |P| = 0.4" in far.message
 
 
 def test_same_seed_same_bits_other_seed_other_run():

@@ -13,7 +13,7 @@ import torch
 from ase.data import chemical_symbols
 
 import multiscale
-from multiscale.atoms.errors import evaluate
+from multiscale.atoms.errors import evaluate, label
 from multiscale.atoms.network import Architecture
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.training import Frame, Progress, Schedule, make_frame, split, train_epochs
@@ -65,6 +65,21 @@ def read_frames(path: Path) -> list[ase.Atoms]:
     return list(frames)
 
 
+def read_labelled(path: Path) -> list[ase.Atoms]:
+    """Return the frames of a file after seeing that each has energy, forces and stress.
+
+    Raises
+    ------
+    ValueError
+        As read_frames, or if a frame has no labels or labels that are not finite.
+    """
+    frames = read_frames(path)
+    for atoms in frames:
+        for name in ("energy", "forces", "stress"):
+            label(atoms, name)
+    return frames
+
+
 def train(
     dataset_paths: Sequence[str | Path],
     options: Recipe,
@@ -85,7 +100,7 @@ def train(
         Called after each epoch.
     """
     paths = [Path(path) for path in dataset_paths]
-    files = [read_frames(path) for path in paths]
+    files = [read_labelled(path) for path in paths]
     training, testing = split(len(files[0]), options.held_out, options.seed)
     frames = [files[0][k] for k in training] + [f for file in files[1:] for f in file]
     species = tuple(sorted({int(z) for atoms in frames for z in atoms.numbers}))

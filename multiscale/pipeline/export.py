@@ -9,6 +9,7 @@ from typing import Any
 import xarray as xr
 
 from multiscale import schema
+from multiscale.pipeline import folder as folders
 from multiscale.pipeline import store
 
 
@@ -47,6 +48,7 @@ def export_file(path: Path, form: str, output: Path, temperature: float | None) 
     ds = schema.require(ds, stage)
     T = _temperature(ds, temperature)
     text = write(ds, T)
+    folders.prepare(output.parent)
     store.write_atomic(output, text.encode())
     return f"{output}: {form} from {path} at {T:g} K"
 

@@ -1,14 +1,15 @@
 """The numbers of a report: value, standard error and unit, in the customary units of papers."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from multiscale.plotting.md import lattice_of, polarization_of
-from multiscale.plotting.style import field_unit
+from multiscale.plotting.style import field_unit, mev_per_formula_unit
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,31 @@ class Row:
     error: float
     unit: str
     headline: bool = False
+    note: str = ""
 
     @property
     def text(self) -> str:
-        """Return value, error and unit, as many digits as the error deserves."""
-        return (
-            f"{with_error(self.value, self.error)} {'' if self.unit == '1' else self.unit}".strip()
-        )
+        """Return value, error and unit, as many digits as the error deserves, and the note."""
+        unit = "" if self.unit == "1" or not math.isfinite(self.value) else f" {self.unit}"
+        return f"{with_error(self.value, self.error)}{unit}" + (self.note and f", {self.note}")
+
+
+class Table(NamedTuple):
+    """Rows with a column for each temperature, and what belongs to no single one."""
+
+    columns: list[str]
+    cells: dict[str, list[str]]
+    others: list[Row]
+
+
+def by_temperature(rows: Sequence[Row]) -> Table:
+    """Return numbers of several stages side by side, a column for each place that they name."""
+    columns = list(dict.fromkeys(row.at for row in rows if row.at))
+    cells: dict[str, list[str]] = {row.what: [""] * len(columns) for row in rows if row.at}
+    for row in rows:
+        if row.at:
+            cells[row.what][columns.index(row.at)] = row.text
+    return Table(columns, cells, [row for row in rows if not row.at])
 
 
 def with_error(value: float, error: float) -> str:
@@ -52,6 +71,16 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
+CURVATURE = {"a1": "a1, half the curvature at P = 0"}
+PHASES = {
+    "C": "single well (cubic)",
+    "T": "double well (tetragonal)",
+    "O": "double well (orthorhombic)",
+    "R": "double well (rhombohedral)",
+    "M": "double well (monoclinic)",
+}
+
+
 def numbers(stage: str, ds: xr.Dataset) -> list[Row]:
     """Return what the report says in numbers about a stage's Dataset."""
     makers = {
@@ -69,7 +98,7 @@ def _md(ds: xr.Dataset) -> Iterator[Row]:
     a, c, ratio = lattice_of(ds)
     for i, T in enumerate(ds["temperature"].values):
         at = f"{T:g} K"
-        yield Row("polarization", at, P[i], P_error[i], "C/m²", headline=True)
+        yield Row("mean polarization in dynamics", at, P[i], P_error[i], "C/m²", headline=True)
         yield Row("c/a", at, ratio[0][i], ratio[1][i], "1", headline=True)
         yield Row("a", at, a[0][i], a[1][i], "Å")
         yield Row("c", at, c[0][i], c[1][i], "Å")
@@ -90,6 +119,13 @@ def _landau(ds: xr.Dataset) -> Iterator[Row]:
         P = one["spontaneous_polarization"].values
         error = _value(one, "spontaneous_polarization_stderr", axis=int(np.abs(P).argmax()))
         yield Row("spontaneous polarization", at, float(np.linalg.norm(P)), error, "C/m²", True)
+        if "well_depth" in one:
+            scale = float(mev_per_formula_unit(one))
+            well = PHASES.get(str(one["phase"].values), "double well") if "phase" in one else ""
+            yield Row(
+                "depth of the well", at, scale * abs(float(one["well_depth"])),
+                scale * _value(one, "well_depth_stderr"), "meV/f.u.", True, well,
+            )  # fmt: skip
         if "coercive_field" in one:
             scale, unit = field_unit(1e8)
             yield Row(
@@ -102,7 +138,8 @@ def _landau(ds: xr.Dataset) -> Iterator[Row]:
         for j, term in enumerate(ds["term"].values):
             unit = str(ds["coefficient_units"].values[j]) if "coefficient_units" in ds else "SI"
             error = math.sqrt(max(covariance[i, j, j], 0.0))
-            yield Row(str(term), at, float(one["coefficient"].values[j]), error, unit)
+            value, name = float(one["coefficient"].values[j]), str(term)
+            yield Row(CURVATURE.get(name, name), at, value, error, unit, name in CURVATURE)
     yield from _scalars(ds)
 
 
@@ -129,19 +166,36 @@ def _hysteresis(ds: xr.Dataset) -> Iterator[Row]:
     scale, unit = field_unit(float(np.abs(ds["electric_field"].values).max()))
     quantities = (
         ("coercive field", "coercive_field", scale, unit),
+        ("imprint", "imprint", scale, unit),
         ("remanent polarization", "remanent_polarization", 1.0, "C/m²"),
         ("saturation polarization", "saturation_polarization", 1.0, "C/m²"),
         ("loop area", "loop_area", 1e-6, "MJ/m³"),
     )
     for n in range(ds.sizes["loop"]):
         one = ds.isel(loop=n)
-        at = f"{float(one['temperature']):g} K, {float(one['frequency']) / 1e9:g} GHz"
-        if not bool(one["switched"]):
-            at += ", does not switch"
+        at, frequency = f"{float(one['temperature']):g} K", float(one["frequency"]) / 1e9
+        state = "switched" if bool(one["switched"]) else "does not switch"
+        notes = {"coercive_field": str(one["state"].values) if "state" in one else state}
         for what, name, factor, unit_name in quantities:
-            error = factor * _value(one, f"{name}_stderr")
-            value = factor * float(one[name])
-            yield Row(what, at, value, error, unit_name, headline=name == "coercive_field")
+            if name not in one:
+                continue
+            value, error = factor * float(one[name]), factor * _value(one, f"{name}_stderr")
+            if name == "imprint" and error > 0:
+                notes[name] = symmetry(value / error)
+            yield Row(
+                f"{what}, {frequency:g} GHz", at, value, error, unit_name,
+                name in HEADLINES, notes.get(name, ""),
+            )  # fmt: skip
+
+
+HEADLINES = ("coercive_field", "imprint", "remanent_polarization")
+
+
+def symmetry(errors: float) -> str:
+    """Return what an imprint of so many standard errors says about E -> -E."""
+    if abs(errors) <= 2:
+        return "E → -E symmetric within error"
+    return f"{abs(errors):.1f} errors from E → -E symmetry"
 
 
 def _value(ds: xr.Dataset, name: str, **where: int) -> float:

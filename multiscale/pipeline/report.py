@@ -14,13 +14,15 @@ import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from multiscale import schema
+from multiscale.pipeline import folder as folders
 from multiscale.pipeline import manifest as manifests
 from multiscale.pipeline import provenance, store
-from multiscale.pipeline.numbers import Row, numbers
+from multiscale.pipeline.numbers import Row, by_temperature, numbers
 from multiscale.pipeline.registry import STAGES
 
 log = logging.getLogger(__name__)
 NAME = "report.html"
+REM = 2.6  # per inch of a figure on a telephone
 TITLES: Mapping[str, str] = {
     "md": "Molecular dynamics",
     "metad": "Metadynamics: free energy of the polarization",
@@ -36,6 +38,7 @@ class Figure:
 
     caption: str
     source: str  # data URL
+    width: float = 0.0  # rem, below which its text is too small to read and it scrolls
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def write_report(folder: Path) -> Path:
             f"{folder}: holds none of {', '.join(f'{n}.nc' for n in STAGES)}. Give the folder of "
             f"a run."
         )
+    folders.prepare(folder)
     datasets = {name: store.load(path) for name, path in files.items()}
     manifest = manifests.read(folder)
     sections = [_section(name, datasets, manifest.get(name)) for name in datasets]
@@ -88,9 +92,9 @@ def write_report(folder: Path) -> Path:
     page = _template().render(
         name=folder.resolve().name,
         sections=sections,
-        failed=[(s, doubt) for s in sections for doubt in s.failed],
+        n_failed=sum(len(s.failed) for s in sections),
         n_checks=sum(len(s.doubts) for s in sections),
-        headline=[row for s in sections for row in s.rows if row.headline],
+        headline=by_temperature([row for s in sections for row in s.rows if row.headline]),
         run_file=run_file.read_text(encoding="utf-8") if run_file.is_file() else "",
         version=provenance.code_version(),
         git=provenance.git_state(),
@@ -133,7 +137,8 @@ def _figures(name: str, datasets: Mapping[str, xr.Dataset]) -> Iterator[Figure]:
     """Draw the figures of a stage; one that cannot be drawn is said in its place."""
     for caption, draw in _drawings(name, datasets).items():
         try:
-            yield Figure(caption, _inline(draw()))
+            figure = draw()
+            yield Figure(caption, _inline(figure), round(REM * figure.get_figwidth(), 1))
         except Exception as err:  # a figure must not cost the report of a finished run
             log.warning("figure %r of %s could not be drawn: %r", caption, name, err)
             yield Figure(f"{caption}: could not be drawn ({err})", "")

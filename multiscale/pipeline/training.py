@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multiscale.atoms.potential import ElectricPotential
-from multiscale.atoms.train import errors, read_frames, train
+from multiscale.atoms.train import errors, read_frames, read_labelled, train
 from multiscale.atoms.training import Progress
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import potentials, runfile
@@ -40,6 +40,8 @@ def train_potential(
     table |= dict(literal(text) for text in values)
     where = options or Path("--set")
     chosen = runfile.validate(where, "train", potentials.TrainingOptions, table)
+    for file in files:  # bad data must not leave an empty folder behind
+        read_labelled(file)
     folders.prepare(output)
     potential = train(files, chosen.recipe(), _tell)
     potentials.save(potential, output)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from ase.io import write
 
-from multiscale import cli
-from multiscale.pipeline import store
+from multiscale import cli, materials, schema
+from multiscale.pipeline import export, store
 from multiscale.resources import data_path
 
 GOOD = {
@@ -236,3 +237,17 @@ def test_read_only_output_folder(refused, run_file, tmp_path):
     message = refused("run", run_file(), "--output", locked / "out")
     assert "cannot be written (" in message
     assert "Choose another one with --output" in message
+
+
+def test_training_data_without_labels(refused, tmp_path):
+    write(tmp_path / "bare.extxyz", materials.load("pbtio3").polar(1))
+    assert "has no energy (have: none)" in refused("train", "bare.extxyz", "-o", "potential")
+    assert not (tmp_path / "potential").exists()
+
+
+def test_export_into_a_folder_that_cannot_be_written(refused, monkeypatch, tmp_path):
+    monkeypatch.setattr(schema, "require", lambda ds, _: ds)
+    monkeypatch.setitem(export.FORMATS, "json", ("landau", lambda *_: "text"))
+    store.save(xr.Dataset(coords={"temperature": [300.0]}), tmp_path / "landau.nc")
+    message = refused("export", "landau.nc", "--format", "json", "-o", "/sys/nowhere/a.json")
+    assert "output folder /sys/nowhere cannot be written" in message

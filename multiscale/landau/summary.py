@@ -118,10 +118,9 @@ def _properties(a: Array, limit: float) -> tuple[str, Array]:
     transverse = np.nan
     if np.isfinite(chi).all():
         transverse = float(np.linalg.eigvalsh(across @ chi @ across.T).max())
-    loop = coercive_field(a)
-    return state.phase, np.array(
-        [*P, -state.energy, longitudinal, transverse, loop.field, loop.rotation_field]
-    )
+    # A metastable polar state of a cubic crystal opens a double loop, without remanence.
+    loop = coercive_field(a)[::2] if state.phase != "C" else (np.nan, np.nan)
+    return state.phase, np.array([*P, -state.energy, longitudinal, transverse, *loop])
 
 
 def _spread(samples: Array, central: Array) -> Array:

@@ -100,7 +100,7 @@ def run(
     Raises
     ------
     ValueError
-        If the run is too short for the window, has gaps or NaN, or was driven by a varying field.
+        If the run is too short, has gaps or NaN, or was driven, or Landau terms are unknown.
     """
     md, model = schema.require(md, "md"), schema.require(landau, "landau")
     _check_equilibrium(md)
@@ -108,7 +108,7 @@ def run(
     points, n = [], md.sizes["temperature"]
     for i, T in enumerate(md["temperature"].values):
         here = md.sel(temperature=T)
-        points.append(_temperature(here, _model_at(model, float(T)), dt, options))
+        points.append(_temperature(here, _model_at(model, float(T), options), dt, options))
         progress((i + 1) / n)
     ds = _pack(md, points, options)
     for value, (oriented, parts) in zip(md["temperature"].values, points, strict=True):
@@ -117,24 +117,29 @@ def run(
 
 
 def _check_equilibrium(md: xr.Dataset) -> None:
-    field = md["electric_field"].values
-    if np.ptp(field, axis=0).max() > 0:
+    if np.ptp(md["electric_field"].values, axis=0).max() > 0:
         raise ValueError(
             "electric_field of the md Dataset varies in time, expected a constant field. Give an "
             "equilibrium run: the kernel is a property of equilibrium fluctuations."
         )
 
 
-def _model_at(model: xr.Dataset, T: float) -> Array:
-    """Return the Landau coefficients at T (K), zeros for terms the fit could not see."""
-    known = model["temperature"].values
-    nearest = float(known[np.argmin(np.abs(known - T))])
+def _model_at(model: xr.Dataset, T: float, options: Options) -> Array:
+    """Return the Landau coefficients at T (K); as a mere check, with zeros for unknown terms."""
+    nearest = float(model["temperature"].sel(temperature=T, method="nearest"))
     if abs(nearest - T) > 0.5:
         raise ValueError(
             f"temperature {T:g} K of the md Dataset is not in the landau Dataset (nearest "
             f"{nearest:g} K), expected the same temperatures. Fit landau there as well."
         )
-    return np.nan_to_num(np.asarray(model["coefficient"].sel(temperature=nearest), np.float64))
+    found: Array = model["coefficient"].sel(temperature=nearest).values
+    if options.mean_force == "landau" and not np.isfinite(found).all():
+        unknown = model["term"].values[~np.isfinite(found)]
+        raise ValueError(
+            f"Landau coefficients {', '.join(map(str, unknown))} at {T:g} K are NaN, expected "
+            "numbers. Bias three components in metad, or set mean_force = 'data'."
+        )
+    return np.nan_to_num(found)
 
 
 def _volume(md: xr.Dataset) -> Array:
@@ -184,21 +189,20 @@ def _part(
     curvature = landau.curvature(P, coefficients)[..., axes, axes].mean() * scale
     stiffness = kernel.curvature * (1 - kernel.tilt)
     rng = stream(options.seed, millikelvin(T), axes[0])
-    measured, error, model = _velocities(records, kernel, dt, options, rng)
-    return _Part(axes, kernel, measured, error, model, float(curvature / stiffness))
+    curves = _velocities(records, kernel, dt, options, rng)
+    return _Part(axes, kernel, *curves, float(curvature / stiffness))
 
 
 def _velocities(
     records: list[Array], kernel: gle.Kernel, dt: float, options: Options, rng: np.random.Generator
 ) -> tuple[Array, Array, Array]:
     """Return the normalised velocity autocorrelation of the run, its error, and the model's."""
-    step = kernel.lag[1] - kernel.lag[0]
     lag = dt * np.arange(round(kernel.lag[-1] / dt) + 1)
     measured, error = gle.velocity_autocorrelation(records, dt, lag.size)
     positions = gle.replay(records, kernel, dt, lag.size, options.replicas, rng)
     model, _ = gle.velocity_autocorrelation(positions, dt, lag.size)
     at = np.minimum(np.round(kernel.lag / dt).astype(int), lag.size - 1)
-    if step < dt:
+    if kernel.lag[1] - kernel.lag[0] < dt:
         at = np.unique(at)
     return measured[at] / measured[0], error[at] / measured[0], model[at] / model[0]
 

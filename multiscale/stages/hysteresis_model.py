@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from scipy import constants
 
 from multiscale import materials
+from multiscale.gle.kinetics import field_mass, kinetic_coefficient
 from multiscale.mesoscale import polynomial
 from multiscale.mesoscale.field import PhaseField
 from multiscale.mesoscale.kinetics import (
@@ -198,9 +199,7 @@ class Motion(NamedTuple):
             If mass or friction is not positive on an axis that moves.
         """
         moves = (options.axis != 0) if options.components == "axial" else np.ones(3, bool)
-        volume = float(gle["volume"]) * 1e-30
-        mass = gle["mass"].values * constants.e * 1e-24
-        friction = gle["friction"].values * 1e12
+        mass, friction, volume = (gle[name].values for name in ("mass", "friction", "volume"))
         for name, values in (("mass", mass), ("friction", friction)):
             if not (values[moves] > 0).all():
                 raise ValueError(
@@ -212,8 +211,9 @@ class Motion(NamedTuple):
             (gle[f"{name}_real"].values + 1j * gle[f"{name}_imag"].values) * factor
             for name, factor in (("rate", 1e12), ("amplitude", 1e24))
         ]
-        inertia = np.where(moves, mass / volume, np.inf)
-        mobility = np.where(moves, volume / np.where(moves, mass * friction, 1.0), 0.0)
+        inertia = np.where(moves, field_mass(mass, volume), np.inf)
+        damped = np.where(moves, friction, np.inf)
+        mobility = kinetic_coefficient(np.where(moves, mass, 1.0), damped, volume)
         return cls(inertia, mobility, modes[0], modes[1], options.kinetics == "memory")
 
     def limit(self, model: PhaseField, radius: float) -> float:

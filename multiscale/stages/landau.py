@@ -105,6 +105,7 @@ def run(
         ds = doubts.doubt_wells(ds, point.summary, T)
         ds = doubts.doubt_centre(ds, T, point.extent, point.noise_at_zero)
         ds = doubts.doubt_strain(ds, point.strain, T)
+    ds = doubts.doubt_symmetry(ds, str(metad.attrs.get("broken_symmetry", "none")))
     progress(1.0)
     return schema.finish("landau", ds)
 

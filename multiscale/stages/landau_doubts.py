@@ -165,6 +165,21 @@ def doubt_strain(ds: xr.Dataset, coupling: landau.StrainCoupling | None, T: floa
     )
 
 
+def doubt_symmetry(ds: xr.Dataset, broken: str) -> xr.Dataset:
+    """Add whether the surface has the cubic symmetry of the polynomial; broken says what not."""
+    if broken == "none":
+        return ds
+    return schema.add_trust(
+        ds,
+        "cubic surface",
+        float("nan"),
+        expected="a run without field and stress, whose cell may take every variant",
+        ok=False,
+        message=f"metad ran with {broken}; the polynomial is even and cubic, and describes such a "
+        "surface at most along the biased axis. Run metad without.",
+    )
+
+
 def doubt_transition(ds: xr.Dataset, found: landau.TransitionSummary | None) -> xr.Dataset:
     """Add whether the temperatures bracket a transition."""
     T = ds["temperature"].values

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from multiscale import sampling, units
 from multiscale.sampling import Wall, WellTempered
 from multiscale.stages.options import CoulombPerM2, ElectronVolt, Picoseconds
-from multiscale.stages.simulation import SimulationOptions
+from multiscale.stages.simulation import SimulationOptions, broken_symmetry
 
 Array = NDArray[np.float64]
 
@@ -50,18 +50,14 @@ class Options(SimulationOptions, frozen=True):
                 f"blocks is {self.blocks} for {self.walkers} walkers, expected at least "
                 f"{sampling.FEWEST_BLOCKS} blocks in all for an error. Increase blocks or walkers."
             )
-        if self.symmetric_hills and not self._is_cubic():
+        if self.symmetric_hills and (reason := broken_symmetry(self, self.axes)):
             raise ValueError(
-                "symmetric_hills is true, expected a cubic setting: equal size along the biased "
-                "axes, no field, no stress and no epitaxial cell. Set symmetric_hills = false."
+                f"symmetric_hills is true with {reason}, expected a cubic setting: equal size "
+                "along the biased axes, no field, no stress, no fixed cell but a cubic one. Set "
+                "symmetric_hills = false."
             )
         well_tempered(self, self.temperatures[0]).make_grid()
         return self
-
-    def _is_cubic(self) -> bool:
-        sizes = {self.size["xyz".index(a)] for a in self.axes}
-        forced = any(self.electric_field) or any(self.stress) or self.ensemble == "epitaxial"
-        return len(sizes) == 1 and not forced
 
     @property
     def names(self) -> tuple[str, ...]:

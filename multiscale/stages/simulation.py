@@ -236,6 +236,23 @@ class Trajectory:
         return {n: ((*_RUN, *trailing.get(n, ())), a[None]) for n, a in arrays.items()}
 
 
+def broken_symmetry(options: SimulationOptions, axes: str = "xyz") -> str:
+    """Return in words what makes these axes of the cubic parent different; empty if nothing does.
+
+    A cell held fixed keeps the shape of its start, which is tetragonal unless that is cubic.
+    """
+    size = dict(zip("xyz", options.size, strict=True))
+    clamped = options.ensemble == "nvt" and options.initial == "polar"
+    reasons = {
+        "unequal size": len({size[a] for a in axes}) > 1,
+        "electric field": any(options.electric_field),
+        "stress": any(options.stress),
+        "epitaxial cell": options.ensemble == "epitaxial" or options.in_plane_lattice is not None,
+        "fixed cell of a polar start": clamped,
+    }
+    return ", ".join(reason for reason, holds in reasons.items() if holds)
+
+
 def attributes(options: SimulationOptions) -> dict[str, Any]:
     """Return the attributes that say how polarization is counted and what was run."""
     return {
@@ -246,6 +263,8 @@ def attributes(options: SimulationOptions) -> dict[str, Any]:
         "timestep": options.timestep,
         "ensemble": options.ensemble,
         "friction": options.friction,
+        "pressure": options.pressure,
+        "broken_symmetry": broken_symmetry(options) or "none",
         "potential": options.potential,
     }
 

@@ -126,3 +126,13 @@ def test_summary_propagates_the_samples():
     assert summary.susceptibility_transverse.value == pytest.approx(123.387, abs=0.01)
     assert summary.coercive_field.value / 1e6 == pytest.approx(161.2, abs=0.05)
     assert np.isnan(summary.rotation_field.value)
+
+
+def test_metastable_wells_of_a_cubic_crystal_have_no_coercive_field():
+    """Between transition and superheating limit the loop is double, without remanence."""
+    a = haun(767)
+    assert np.isfinite(landau.coercive_field(a).field)
+    summary = landau.summarise(a, np.array([a, a]))
+    assert summary.phase == "C"
+    assert np.isnan(summary.coercive_field.value)
+    assert np.isfinite(landau.summarise(haun(764), np.array([a])).coercive_field.value)

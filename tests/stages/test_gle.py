@@ -201,6 +201,13 @@ def test_a_temperature_without_landau_fit_is_refused(trajectory):
         gle.run(md=md_dataset(trajectory), landau=landau_dataset((500.0,)), options=OPTIONS)
 
 
+def test_landau_force_with_unknown_terms_is_refused(trajectory):
+    unknown = landau_dataset()
+    unknown["coefficient"][:, 2] = np.nan
+    with pytest.raises(ValueError, match="Landau coefficients a12 at 300 K are NaN"):
+        gle.run(md_dataset(trajectory), unknown, gle.Options(mean_force="landau"))
+
+
 def test_a_window_longer_than_a_fifth_of_the_run_is_refused(trajectory):
     with pytest.raises(ValueError, match="at least 5 windows"):
         gle.run(md=md_dataset(trajectory[:, :, :500]), landau=landau_dataset(), options=OPTIONS)

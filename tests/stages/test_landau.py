@@ -196,6 +196,14 @@ def test_noise_around_zero_polarization_is_doubted(metad):
     assert not entry.ok
 
 
+def test_surface_in_a_field_is_doubted(metad, fitted):
+    assert not [d for d in schema.trust(fitted) if d.check == "cubic surface"]
+    driven = metad.isel(temperature=[0]).assign_attrs(broken_symmetry="electric field")
+    entry = doubt(landau.run(driven, landau.Options(cutoff=0.2)), "cubic surface")
+    assert not entry.ok
+    assert "metad ran with electric field" in entry.message
+
+
 def test_surface_without_samples_has_errors_that_are_doubted(metad):
     bare = metad.drop_vars(["free_energy_sample", "free_energy_stderr"])
     ds = landau.run(bare, landau.Options(cutoff=0.2))

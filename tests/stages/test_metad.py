@@ -264,6 +264,7 @@ def test_biased_dynamics_conserves_energy():
         ({"symmetric_hills": True, "size": (1, 1, 2), "axes": "xz"}, "expected a cubic setting"),
         ({"symmetric_hills": True, "electric_field": (0, 0, 1e6)}, "expected a cubic setting"),
         ({"symmetric_hills": True, "ensemble": "epitaxial"}, "expected a cubic setting"),
+        ({"symmetric_hills": True, "ensemble": "nvt"}, "fixed cell of a polar start"),
         ({"hight": 0.1}, "nearest is 'height'"),
         ({"pace": float("inf")}, "pace"),
     ],

@@ -120,7 +120,7 @@ def _properties(a: Array, limit: float) -> tuple[str, Array]:
         transverse = float(np.linalg.eigvalsh(across @ chi @ across.T).max())
     # A metastable polar state of a cubic crystal opens a double loop, without remanence.
     loop = coercive_field(a)[::2] if state.phase != "C" else (np.nan, np.nan)
-    return state.phase, np.array([*P, -state.energy, longitudinal, transverse, *loop])
+    return state.phase, np.array([*P, 0.0 - state.energy, longitudinal, transverse, *loop])
 
 
 def _spread(samples: Array, central: Array) -> Array:

@@ -1,9 +1,8 @@
 """Stage md: molecular dynamics of walkers at several temperatures, in an electric field."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import islice
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -128,26 +127,15 @@ def _states(
 ) -> Iterator[State]:
     """Yield the states from the start, or from after the checkpoint, to the last step."""
     saved = checkpoint.load() if checkpoint is not None else None
-    run = partial(
-        dynamics,
-        walkers.engine,
-        walkers.system,
-        walkers.ensemble,
-        timestep=options.timestep,
-        kT=walkers.kT,
-        generators=walkers.generators,
-        electric_field=_external(options),
-    )
+    simulated = (walkers.engine, walkers.system, walkers.ensemble)
+    settings: dict[str, Any] = {
+        "timestep": options.timestep,
+        "kT": walkers.kT,
+        "generators": walkers.generators,
+        "electric_field": _external(options),
+    }
     if saved is None:
-        start = initial_state(
-            walkers.engine,
-            walkers.system,
-            walkers.ensemble,
-            timestep=options.timestep,
-            kT=walkers.kT,
-            generators=walkers.generators,
-            electric_field=_external(options),
-        )
+        start = initial_state(*simulated, **settings)
         yield start
     else:
         trajectory.restore(saved)
@@ -155,7 +143,8 @@ def _states(
         start = State.from_arrays(
             {k.removeprefix("state_"): v for k, v in saved.items() if k.startswith("state_")}
         )
-    yield from islice(run(state=start), options.last_step - start.step)
+    steps = dynamics(*simulated, **settings, state=start)
+    yield from islice(steps, options.last_step - start.step)
 
 
 def _external(options: Options) -> Callable[[float], torch.Tensor] | None:

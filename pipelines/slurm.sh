@@ -8,6 +8,7 @@
 #SBATCH --signal=B:TERM@120
 set -eu
 run=${1:?usage: sbatch pipelines/slurm.sh RUN.toml}
+export OMP_NUM_THREADS=1
 cluster="scheduler-$SLURM_JOB_ID.json"
 
 dask scheduler --scheduler-file "$cluster" --no-dashboard &
@@ -17,5 +18,7 @@ until [ -s "$cluster" ]; do sleep 1; done
 
 multiscale run "$run" --scheduler-file "$cluster" &
 driver=$!
-trap 'kill -TERM $driver' TERM
-wait $driver
+trap 'kill -TERM "$driver"' TERM
+trap 'kill $(jobs -p) 2>/dev/null || :; rm -f "$cluster"' EXIT
+# The trap ends the first wait; the second gives the driver time to stop cleanly.
+wait "$driver" || wait "$driver"

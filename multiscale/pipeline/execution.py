@@ -67,7 +67,7 @@ def dask_cluster(workers: int = 2, scheduler_file: Path | None = None) -> MakeEx
         "n_workers": workers,
         "threads_per_worker": 1,
         "memory_limit": 0,
-        "dashboard_address": None,
+        "dashboard_address": "127.0.0.1:0",  # any free port: another cluster may run here
     }
 
     @contextmanager

@@ -1,6 +1,7 @@
 """The numbers of a report: value, standard error and unit, in the customary units of papers."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -54,6 +55,8 @@ def with_error(value: float, error: float) -> str:
 
     >>> with_error(0.8123, 0.0234), with_error(12345.0, 678.0), with_error(1.5, float("nan"))
     ('0.812 ± 0.023', '12340 ± 680', '1.5 ± ?')
+    >>> with_error(-1.972e8, 3.2e6)
+    '(-1.972 ± 0.032)e8'
     """
     if not math.isfinite(value):
         return "not determined"
@@ -62,7 +65,7 @@ def with_error(value: float, error: float) -> str:
     if error == 0:
         return f"{value:.4g}"
     digits = 1 - math.floor(math.log10(error))
-    if abs(digits) > 5:
+    if not -3 < digits < 6:
         power = math.floor(math.log10(max(abs(value), error)))
         scale = 10.0**power
         return f"({with_error(value / scale, error / scale)})e{power}"
@@ -79,6 +82,16 @@ PHASES = {
     "R": "double well (rhombohedral)",
     "M": "double well (monoclinic)",
 }
+
+
+def written(unit: str) -> str:
+    """Return a unit as papers write it.
+
+    >>> written("J*m^5/C^4")
+    'J m⁵/C⁴'
+    """
+    raised = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return re.sub(r"\^(\d+)", lambda found: found[1].translate(raised), unit.replace("*", " "))
 
 
 def numbers(stage: str, ds: xr.Dataset) -> list[Row]:
@@ -118,7 +131,14 @@ def _landau(ds: xr.Dataset) -> Iterator[Row]:
         one, at = ds.isel(temperature=i), f"{T:g} K"
         P = one["spontaneous_polarization"].values
         error = _value(one, "spontaneous_polarization_stderr", axis=int(np.abs(P).argmax()))
-        yield Row("spontaneous polarization", at, float(np.linalg.norm(P)), error, "C/m²", True)
+        yield Row(
+            "spontaneous polarization of the Landau model",
+            at,
+            float(np.linalg.norm(P)),
+            error,
+            "C/m²",
+            True,
+        )
         if "well_depth" in one:
             scale = float(mev_per_formula_unit(one))
             well = PHASES.get(str(one["phase"].values), "double well") if "phase" in one else ""
@@ -136,7 +156,7 @@ def _landau(ds: xr.Dataset) -> Iterator[Row]:
             error = _value(one, "susceptibility_stderr")
             yield Row("susceptibility", at, float(one["susceptibility"]), error, "1")
         for j, term in enumerate(ds["term"].values):
-            unit = str(ds["coefficient_units"].values[j]) if "coefficient_units" in ds else "SI"
+            unit = written(str(ds["coefficient_units"].values[j]))
             error = math.sqrt(max(covariance[i, j, j], 0.0))
             value, name = float(one["coefficient"].values[j]), str(term)
             yield Row(CURVATURE.get(name, name), at, value, error, unit, name in CURVATURE)
@@ -147,7 +167,7 @@ def _scalars(ds: xr.Dataset) -> Iterator[Row]:
     """Numbers of the whole temperature range, such as the transition temperature."""
     for name, variable in ds.data_vars.items():
         if variable.size == 1 and f"{name}_stderr" in ds:
-            unit = str(variable.attrs.get("units", "1")).replace("*", " ")
+            unit = written(str(variable.attrs.get("units", "1")))
             what = str(name).replace("_", " ")
             error = float(ds[f"{name}_stderr"].values.ravel()[0])
             value = float(variable.values.ravel()[0])

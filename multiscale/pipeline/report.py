@@ -122,12 +122,14 @@ def _section(
     name: str, datasets: Mapping[str, xr.Dataset], entry: manifests.Entry | None
 ) -> Section:
     ds = datasets[name]
+    # The page lists the doubts itself; its figures need not repeat them.
+    plain = {other: each.assign_attrs(trust="[]") for other, each in datasets.items()}
     return Section(
         name=name,
         title=TITLES.get(name, name),
         doubts=schema.trust(ds),
         rows=numbers(name, ds),
-        figures=list(_figures(name, datasets)),
+        figures=list(_figures(name, plain)),
         facts=provenance.read(ds),
         entry=entry,
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from multiscale.pipeline.numbers import Row, by_temperature, numbers, symmetry
+from multiscale.pipeline.numbers import Row, by_temperature, numbers, symmetry, with_error, written
 
 
 def test_a_column_for_each_temperature():
@@ -45,3 +45,9 @@ def test_a_loop_says_its_state_and_its_symmetry(loop):
     assert rows["coercive field, 5 GHz"].text == "0.020 ± 0.020 MV/cm, closed"
     assert "symmetric within error" in rows["imprint, 5 GHz"].text
     assert {row.at for row in rows.values()} == {"800 K"}
+
+
+def test_large_numbers_and_units_as_papers_write_them():
+    assert with_error(-1.972e8, 3.2e6) == "(-1.972 ± 0.032)e8"
+    assert with_error(12345.0, 678.0) == "12340 ± 680"
+    assert written("J*m^5/C^4") == "J m⁵/C⁴"

@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from multiscale.atoms.kinematics import closest_distance
 from multiscale.atoms.potential import ElectricPotential
-from multiscale.atoms.train import errors, read_frames, read_labelled, train
+from multiscale.atoms.train import errors, read_labelled, train
 from multiscale.atoms.training import Progress
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import potentials, runfile
 from multiscale.pipeline.single import literal
+from multiscale.stages.simulation import CLOSEST
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +60,13 @@ def evaluate_potential(name: str, file: Path) -> str:
     ValueError
         There is no such potential, or the file is not valid.
     """
-    frames = read_frames(file)
+    frames = read_labelled(file)
+    for number, atoms in enumerate(frames):
+        if (distance := closest_distance(atoms.positions, np.array(atoms.cell))) < CLOSEST:
+            raise ValueError(
+                f"{file}: closest atoms of frame {number} are {distance:.3g} angstrom apart, "
+                f"expected at least {CLOSEST:g}. Remove the frame."
+            )
     return error_table(errors(ElectricPotential.load(name), frames))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 from multiscale import cli, materials, schema
@@ -251,3 +252,13 @@ def test_export_into_a_folder_that_cannot_be_written(refused, monkeypatch, tmp_p
     store.save(xr.Dataset(coords={"temperature": [300.0]}), tmp_path / "landau.nc")
     message = refused("export", "landau.nc", "--format", "json", "-o", "/sys/nowhere/a.json")
     assert "output folder /sys/nowhere cannot be written" in message
+
+
+def test_evaluation_of_overlapping_atoms(refused, tmp_path):
+    atoms = materials.load("pbtio3").polar(1)
+    atoms.positions[1] = atoms.positions[0] + 0.1
+    labels = {"energy": 0.0, "forces": np.zeros((5, 3)), "stress": np.zeros(6)}
+    atoms.calc = SinglePointCalculator(atoms, **labels)
+    write(tmp_path / "close.extxyz", atoms)
+    message = refused("evaluate", "pbtio3-pbesol", "close.extxyz")
+    assert "closest atoms of frame 0 are 0.173 angstrom apart" in message

@@ -12,6 +12,7 @@ from multiscale.atoms.system import System
 
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
+LOWEST = 0.5  # angstrom
 SKIN = 1.0
 """How much farther than the cutoff pairs are listed, in angstrom."""
 
@@ -51,7 +52,14 @@ class Neighbourhoods(NamedTuple):
 
 
 def find_pairs(system: System, cutoff: float) -> Pairs:
-    """Return all ordered pairs of atoms of the same system closer than cutoff (angstrom)."""
+    """Return all ordered pairs of atoms of the same system closer than cutoff (angstrom).
+
+    Raises
+    ------
+    FloatingPointError
+        If a cell has collapsed or is not finite: the search would end the process.
+    """
+    _check_heights(system)
     positions, cells = system.positions.detach().cpu().numpy(), system.cell.detach().cpu().numpy()
     starts, numbers = system.starts.cpu().numpy(), system.numbers.cpu().numpy()
     parts = []
@@ -66,6 +74,19 @@ def find_pairs(system: System, cutoff: float) -> Pairs:
     i, j, S = (np.concatenate(x) for x in zip(*parts, strict=True))
     first = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=system.n_atoms))])
     return Pairs(i, j, S, first)
+
+
+def _check_heights(system: System) -> None:
+    """Refuse cells whose opposite faces nearly meet."""
+    cell = system.cell.detach()
+    faces = torch.linalg.cross(cell.roll(-1, 1), cell.roll(-2, 1))
+    heights = system.volume.detach()[:, None] / torch.linalg.vector_norm(faces, dim=-1)
+    lowest = float(heights.min())
+    if not lowest > LOWEST:
+        raise FloatingPointError(
+            f"height of a cell is {lowest:.3g} angstrom, expected at least {LOWEST:g}. "
+            "Take a shorter time step, or a potential that holds the crystal together."
+        )
 
 
 def pad(pairs: Pairs, species: Index, n_species: int) -> Neighbourhoods:

@@ -200,6 +200,13 @@ def test_stale_neighbour_lists_are_never_used(shipped):
         assert torch.equal(kept.evaluate(system).forces, shipped.evaluate(system).forces)
 
 
+def test_collapsed_cells_are_refused_before_the_neighbour_search(shipped):
+    atoms = crystal()
+    atoms.set_cell(np.array(atoms.cell) * [[1], [1], [0.05]], scale_atoms=True)
+    with pytest.raises(FloatingPointError, match=r"height of a cell is 0\.\d+ angstrom"):
+        shipped.evaluate(System.from_ase(atoms))
+
+
 def test_unknown_species_are_named(shipped):
     atoms = crystal()
     atoms.numbers[0] = 38

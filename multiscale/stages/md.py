@@ -1,6 +1,6 @@
 """Stage md: molecular dynamics of walkers at several temperatures, in an electric field."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Literal, Self
 
@@ -16,9 +16,18 @@ from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.stages.engines import reset
 from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
-from multiscale.stages.simulation import SimulationOptions, Trajectory, Walkers, empty, prepare
+from multiscale.stages.simulation import (
+    SimulationOptions,
+    Trajectory,
+    Walkers,
+    empty,
+    prepare,
+)
+from multiscale.stages.temperatures import each_temperature, merge, split
 
 Array = NDArray[np.float64]
+__all__ = ["PARENTS", "Options", "field", "merge", "run", "split"]
+
 PARENTS: tuple[str, ...] = ()
 
 
@@ -56,16 +65,6 @@ def field(options: Options, time: Array) -> Array:
     return np.asarray(shape[..., None] * np.array(options.electric_field))
 
 
-def split(options: Options) -> list[Options]:
-    """Return one task a temperature."""
-    return [options.model_copy(update={"temperatures": (t,)}) for t in options.temperatures]
-
-
-def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Return the Dataset of all temperatures."""
-    return schema.concat(parts)
-
-
 def run(
     *, options: Options, progress: Progress = silent, checkpoint: Checkpoint | None = None
 ) -> xr.Dataset:
@@ -79,20 +78,7 @@ def run(
     FloatingPointError
         If the simulation blows up.
     """
-    tasks = split(options)
-    if len(tasks) == 1:
-        return _run_temperature(options, progress, checkpoint)
-    if checkpoint is not None:
-        raise ValueError(
-            f"temperatures are {options.temperatures} with a checkpoint, expected one. "
-            "Run each of split(options)."
-        )
-    return merge(
-        [
-            _run_temperature(task, lambda f, n=n: progress((n + f) / len(tasks)), None)  # type: ignore[misc]
-            for n, task in enumerate(tasks)
-        ]
-    )
+    return each_temperature(_run_temperature, options, progress, checkpoint)
 
 
 def _run_temperature(

@@ -4,7 +4,7 @@ Writes free_energy(temperature, px, py, pz) with errors and samples, the biased 
 bias and log_weight, and the hills. Each temperature is a task of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -27,7 +27,13 @@ from multiscale.stages.options import (
     silent,
     stream,
 )
-from multiscale.stages.simulation import Trajectory, Walkers, empty, prepare
+from multiscale.stages.simulation import (
+    Trajectory,
+    Walkers,
+    empty,
+    prepare,
+)
+from multiscale.stages.temperatures import each_temperature, merge, split
 
 Array = NDArray[np.float64]
 __all__ = ["PARENTS", "Options", "hills_table", "merge", "run", "split", "well_tempered"]
@@ -35,16 +41,6 @@ __all__ = ["PARENTS", "Options", "hills_table", "merge", "run", "split", "well_t
 PARENTS: tuple[str, ...] = ()
 TIME_BLOCKS = 10
 BOOTSTRAP = 1_000_000  # last word of the key of the bootstrap's stream; walkers have the small ones
-
-
-def split(options: Options) -> list[Options]:
-    """Return one set of options for each temperature."""
-    return [options.model_copy(update={"temperatures": (t,)}) for t in options.temperatures]
-
-
-def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Return the Datasets of several temperatures as one."""
-    return schema.concat(parts)
 
 
 def run(
@@ -67,20 +63,7 @@ def run(
     FloatingPointError
         If the simulation blows up.
     """
-    tasks = split(options)
-    if len(tasks) == 1:
-        return _run_temperature(options, progress, checkpoint)
-    if checkpoint is not None:
-        raise ValueError(
-            f"temperatures are {options.temperatures} with a checkpoint, expected one. "
-            "Run each of split(options)."
-        )
-    return merge(
-        [
-            _run_temperature(task, lambda f, n=n: progress((n + f) / len(tasks)), None)  # type: ignore[misc]
-            for n, task in enumerate(tasks)
-        ]
-    )
+    return each_temperature(_run_temperature, options, progress, checkpoint)
 
 
 class _Run(NamedTuple):

@@ -2,9 +2,12 @@
 
 system      batches of atoms (System), what a potential answers (Response)
 potential   ElectricPotential: load, evaluate, calculator
-network     the trainable energy in torch; features and harmonics below it
-kernel      the same compiled for the CPU; fused and simd below it
-train       from files of labelled structures to a potential; training is its visible loop
+enthalpy    U0 - E.mu - E.alpha.E/2 of a learned response; coupling that of fixed Born charges
+network     the trainable function in torch; features and harmonics below it
+kernel      the same compiled for the CPU; fused, atomic, pointwise and simd below it
+frames      labelled structures: read, checked, split; prepare makes them ready for training
+train       from files of labelled structures to a potential; optimise is its visible loop
+gradient    the loss and its gradient, compiled (slopes); autograd the same by torch, on any device
 errors      how far a potential is from labelled frames
 dynamics    molecular dynamics as a visible generator of states; ensembles, generators
 toy         an analytic crystal for tests and quick trials
@@ -13,10 +16,10 @@ toy         an analytic crystal for tests and quick trials
 from multiscale.atoms.dynamics import dynamics
 from multiscale.atoms.errors import evaluate
 from multiscale.atoms.network import Architecture
+from multiscale.atoms.optimise import Schedule, Tolerances
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.system import Response, Sites, System
 from multiscale.atoms.train import Recipe, train
-from multiscale.atoms.training import Schedule, train_epochs
 
 __all__ = [
     "Architecture",
@@ -26,8 +29,8 @@ __all__ = [
     "Schedule",
     "Sites",
     "System",
+    "Tolerances",
     "dynamics",
     "evaluate",
     "train",
-    "train_epochs",
 ]

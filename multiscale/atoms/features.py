@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from multiscale.atoms.harmonics import L_MAX, SLICES, TRIPLES, coupling, harmonics
+from multiscale.atoms.harmonics import L_MAX, PRODUCTS, SLICES, TRIPLES, coupling, harmonics
 
 N_SCALARS = 1 + L_MAX + len(TRIPLES)
 """Scalars per mixed channel: A_00, three powers, and the triple products."""
@@ -104,6 +104,26 @@ def scalars(A: Tensor) -> Tensor:
         pair = torch.einsum("nak,nbk->nabk", A[:, SLICES[i]], A[:, SLICES[j]]).flatten(1, 2)
         triples.append(((C @ pair) * A[:, SLICES[m]]).sum(1))
     return torch.cat([A[:, 0], *powers, *triples], dim=1)
+
+
+def products(A: Tensor, rank: int) -> Tensor:
+    """Return the equivariant products of a rank l of mixed coefficients, (n, 16, k) -> (n, 2l+1,
+    p * k).
+
+    They are those of harmonics.PRODUCTS that begin with l, channel index fastest.
+    """
+    out = []
+    for ls in PRODUCTS:
+        if ls[0] != rank:
+            continue
+        if len(ls) == 1:
+            out.append(A[:, SLICES[rank]])
+            continue
+        i, j = ls[1:]
+        C = _coupling(i, j, rank, A.dtype, A.device)
+        pair = torch.einsum("nak,nbk->nabk", A[:, SLICES[i]], A[:, SLICES[j]]).flatten(1, 2)
+        out.append(C @ pair)
+    return torch.cat(out, dim=-1)
 
 
 @cache

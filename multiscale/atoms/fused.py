@@ -1,52 +1,86 @@
 # ruff: noqa: PLR0913, PLR0917  (compiled loops get their arrays one by one)
-"""The compiled pass over the atoms behind kernel.py: energy, forces and virial at once.
+"""The compiled pass over the atoms behind kernel.py: values and derivatives by positions at once.
 
 The same numbers as network.py differentiated by torch, with the chain rule written out: for each
-atom the density is accumulated over its neighbours, mixed, contracted to scalars, sent through the
-network and back, and the gradient handed to the neighbours, while everything of that atom still
+atom the density is accumulated over its neighbours, mixed, contracted, sent through the network and
+back (atomic.py), and the gradient handed to the neighbours, while everything of that atom still
 sits in the cache. Sums over channels run in vector registers (simd.py), so widths are multiples of
 16. The precision is that of the weights; energies, forces and virials of atoms are added up in
 double precision.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.atoms.harmonics import L_MAX, N_HARMONICS
+from multiscale.atoms.atomic import (
+    N_L,
+    combine,
+    combine8,
+    combine16,
+    combine64,
+    energy_backward,
+    energy_forward,
+    invariants,
+    invariants_gradient,
+    response_backward,
+    response_forward,
+)
+from multiscale.atoms.harmonics import N_HARMONICS
 from multiscale.atoms.pointwise import angular, angular_gradient, basis
-from multiscale.atoms.simd import make_combine, make_dot, make_outer, make_product
+from multiscale.atoms.simd import make_dot, make_outer
 from multiscale.compiled import jit
 
 Array = NDArray[Any]
-N_L = L_MAX + 1
 
-combine8, combine16, combine32 = make_combine(8), make_combine(16), make_combine(32)
-combine64, combine128 = make_combine(64), make_combine(128)
 outer16, dot16 = make_outer(16, (1, 3, 5, 7)), make_dot(16)
-product16, product32 = make_product(16), make_product(32)
 
 
-@jit
-def combine(
-    out: Array, o: int, x: Array, xo: int, W: Array, wo: int, stride: int, count: int, width: int
-) -> None:
-    """out[o:o+width] = sum_b x[xo + b] W[wo + b stride : ... + width], for b < count."""
-    k = 0
-    while width - k >= 128:
-        combine128(out, o + k, x, xo, 1, W, wo + k, stride, count)
-        k += 128
-    while width - k >= 64:
-        combine64(out, o + k, x, xo, 1, W, wo + k, stride, count)
-        k += 64
-    while width - k >= 32:
-        combine32(out, o + k, x, xo, 1, W, wo + k, stride, count)
-        k += 32
-    while width - k >= 16:
-        combine16(out, o + k, x, xo, 1, W, wo + k, stride, count)
-        k += 16
+class Geometry(NamedTuple):
+    """Where the atoms are and who is near whom: what a pass reads besides the weights."""
+
+    positions: Array
+    cell: Array
+    species: Array
+    system: Array
+    neighbour: Array
+    shift: Array
+    first: Array
+
+
+class Near(NamedTuple):
+    """The neighbours of one atom: who, unit vectors, distances, basis, harmonics, radial parts."""
+
+    who: Array
+    u: Array
+    r: Array
+    f: Array
+    df: Array
+    Y: Array
+    R: Array
+    dR: Array  # noqa: N815  derivative of R by the distance
+
+
+class Atom(NamedTuple):
+    """What is known at one atom: density, mixed density with a row of ones, scalars, gates, and
+    their gradients.
+    """
+
+    A: Array
+    mixed: Array
+    phi: Array
+    work: Array
+    gates: Array
+    parts: Array
+    out: Array
+    G: Array
+    dmixed: Array
+    dphi: Array
+    dgates: Array
+    add: Array
+    ones: Array
 
 
 @jit
@@ -98,92 +132,6 @@ def adjoint(
 
 
 @jit
-def activate(h: Array, d: Array, n: int) -> None:
-    """Put silu(h) into h and its derivative into d."""
-    one = h.dtype.type(1)
-    for k in range(n):
-        sigma = one / (one + math.exp(-h[k]))
-        d[k] = sigma * (one + h[k] * (one - sigma))
-        h[k] *= sigma
-
-
-@jit
-def through_network(phi: Array, w: Any, si: int, work: Array, dphi: Array) -> float:
-    """Return the energy of one atom of species si and put its gradient into dphi."""
-    h1, d1, g1, h2, d2 = work[0], work[1], work[2], work[3], work[4]
-    _, F, H1 = w.weight1.shape
-    H2 = w.weight2.shape[2]
-    combine(h1, 0, phi, 0, w.weight1, si * F * H1, H1, F, H1)
-    for k in range(H1):
-        h1[k] += w.bias1[si, k]
-    activate(h1, d1, H1)
-    combine(h2, 0, h1, 0, w.weight2, si * H1 * H2, H2, H1, H2)
-    for k in range(H2):
-        h2[k] += w.bias2[si, k]
-    activate(h2, d2, H2)
-    energy = 0.0
-    for k in range(H2):
-        energy += w.weight3[si, k] * h2[k]
-        d2[k] *= w.weight3[si, k]
-    combine(g1, 0, d2, 0, w.weight2_transposed, si * H1 * H2, H1, H2, H1)
-    for k in range(H1):
-        d1[k] *= g1[k]
-    combine(dphi, 0, d1, 0, w.weight1_transposed, si * F * H1, F, H1, F)
-    for f in range(F):
-        dphi[f] += w.linear[si, f]
-        energy += w.linear[si, f] * phi[f]
-    return energy
-
-
-@jit
-def multiply(
-    out: Array, o: int, c: Any, x: Array, xo: int, y: Array, yo: int, z: Array, zo: int, n: int
-) -> None:
-    """out[o:o+n] += c x[xo:xo+n] y[yo:yo+n] z[zo:zo+n]."""
-    k = 0
-    while n - k >= 32:
-        product32(out, o + k, c, x, xo + k, y, yo + k, z, zo + k)
-        k += 32
-    while n - k >= 16:
-        product16(out, o + k, c, x, xo + k, y, yo + k, z, zo + k)
-        k += 16
-
-
-@jit
-def invariants(A: Array, index: Array, value: Array, ones: Array, phi: Array) -> None:
-    """Put the scalars of features.scalars into phi; A is (16 * m,)."""
-    m, real = len(ones), A.dtype.type
-    phi[:] = real(0)
-    phi[:m] = A[:m]
-    for t in range(len(index)):
-        f, a, b, d = index[t, 0], index[t, 1], index[t, 2], index[t, 3]
-        multiply(phi, f * m, value[t], A, a * m, A, b * m, A, d * m, m)
-    for i in range(1, N_L):
-        c = real(1.0 / (2 * i + 1))
-        for lm in range(i * i, (i + 1) * (i + 1)):
-            multiply(phi, i * m, c, A, lm * m, A, lm * m, ones, 0, m)
-
-
-@jit
-def invariants_gradient(
-    A: Array, index: Array, value: Array, ones: Array, g: Array, dA: Array
-) -> None:
-    """Put the derivatives by A into dA, given those by the scalars in g."""
-    m, real = len(ones), A.dtype.type
-    dA[:] = real(0)
-    dA[:m] = g[:m]
-    for t in range(len(index)):
-        f, a, b, d = index[t, 0], index[t, 1], index[t, 2], index[t, 3]
-        multiply(dA, a * m, value[t], g, f * m, A, b * m, A, d * m, m)
-        multiply(dA, b * m, value[t], g, f * m, A, a * m, A, d * m, m)
-        multiply(dA, d * m, value[t], g, f * m, A, a * m, A, b * m, m)
-    for i in range(1, N_L):
-        c = real(2.0 / (2 * i + 1))
-        for lm in range(i * i, (i + 1) * (i + 1)):
-            multiply(dA, lm * m, c, g, i * m, A, lm * m, ones, 0, m)
-
-
-@jit
 def push(
     u: Array, r: Array, who: Array, s: Array, dr: Array, n: int, i: int, F: Array, v: Array
 ) -> None:
@@ -215,59 +163,134 @@ def separation(
 
 
 @jit
+def make_near(widest: int, w: Any) -> Near:
+    """Return room for the neighbours of one atom."""
+    _, _, B, width = w.radial.shape
+    real = w.radial.dtype
+    return Near(
+        np.empty(widest, np.int64),
+        np.empty((widest, 3)),
+        np.empty(widest),
+        np.empty((widest, B), real),
+        np.empty((widest, B), real),
+        np.empty((widest, N_HARMONICS), real),
+        np.empty((widest, width), real),
+        np.empty((widest, width), real),
+    )
+
+
+@jit
+def make_atom(w: Any) -> Atom:
+    """Return room for what is computed at one atom."""
+    K, M = w.mixing.shape[2:]
+    F, real = w.weight1.shape[1], w.radial.dtype
+    G = w.gates.shape[2]
+    widest = max(w.weight1.shape[2], w.weight2.shape[2], w.response1.shape[2])
+    mixed = np.ones((N_HARMONICS + 1) * M, real)
+    return Atom(
+        np.empty((N_HARMONICS, K), real),
+        mixed,
+        np.empty(F, real),
+        np.empty((8, widest), real),
+        np.empty(G, real),
+        np.empty(8 * M, real),
+        np.empty(9),
+        np.empty((N_HARMONICS, K), real),
+        np.empty((N_HARMONICS + 1) * M, real),
+        np.empty(F, real),
+        np.empty(G, real),
+        np.empty(F, real),
+        np.ones(M, real),
+    )
+
+
+@jit
+def gather(g: Any, w: Any, i: int, near: Any, A: Array, slopes: bool) -> int:
+    """Fill near with the neighbours of atom i, A with its density; return how many there are."""
+    h, si, n, begin, group = g.cell[g.system[i]], g.species[i], 0, 0, 0
+    K = A.shape[1]
+    for p in range(g.first[i], g.first[i + 1]):
+        j = g.neighbour[p]
+        r2 = separation(g.positions, h, g.shift, i, j, p, near.u[n])
+        if r2 >= w.cutoff * w.cutoff:
+            continue
+        if g.species[j] != group:
+            expand(near.f, w.radial, si, group, near.R, begin, n)
+            if slopes:
+                expand(near.df, w.radial, si, group, near.dR, begin, n)
+            begin, group = n, g.species[j]
+        near.who[n], near.r[n] = j, math.sqrt(r2)
+        for c in range(3):
+            near.u[n, c] /= near.r[n]
+        basis(near.r[n], w.cutoff, near.f[n], near.df[n])
+        angular(near.u[n, 0], near.u[n, 1], near.u[n, 2], near.Y[n])
+        n += 1
+    expand(near.f, w.radial, si, group, near.R, begin, n)
+    if slopes:
+        expand(near.df, w.radial, si, group, near.dR, begin, n)
+    for k in range(0, K, 16):
+        outer16(A, near.Y, near.R, k, K, n)
+    return n
+
+
+@jit
+def ascend(a: Any, w: Any, si: int, energetic: bool, responsive: bool) -> float:
+    """Return an atom's energy from its density a.A; put its response into a.out."""
+    transform(a.A, w.mixing, si, a.mixed)
+    invariants(a.mixed, w.term_index, w.term_value, a.ones, a.phi)
+    if responsive:
+        response_forward(a.phi, a.mixed, w, si, a.work, a.gates, a.parts, a.out)
+    return w.constant[si] + energy_forward(a.phi, w, si, a.work) if energetic else 0.0
+
+
+@jit
+def descend(a: Any, w: Any, si: int, seed: float, seeds: Array, responsive: bool) -> None:
+    """Put the gradient of seed * energy + seeds . response by the density into a.G."""
+    real = a.A.dtype.type
+    a.dmixed[:] = real(0)
+    if seed != 0.0:
+        energy_backward(seed, w, si, a.work, a.dphi)
+    else:
+        a.dphi[:] = real(0)
+    if responsive:
+        response_backward(
+            seeds, a.mixed, a.ones, w, si, a.work, a.gates, a.dgates, a.dphi, a.add, a.dmixed
+        )
+    invariants_gradient(a.mixed, w.term_index, w.term_value, a.ones, a.dphi, a.dmixed)
+    transform(a.dmixed, w.unmixing, si, a.G)
+
+
+@jit
 def run(
-    positions: Array,
-    cell: Array,
-    species: Array,
-    system: Array,
-    neighbour: Array,
-    shift: Array,
-    first: Array,
-    widest: int,
+    g: Any,
     w: Any,
+    seed: Array,
+    seeds: Array,
+    responsive: bool,
+    slopes: bool,
     energy: Array,
+    response: Array,
     forces: Array,
     virial: Array,
 ) -> None:
-    """Add energies, forces and virials of all atoms to the last three arguments."""
-    _, _, B, width = w.radial.shape
-    K, M = w.mixing.shape[2:]
-    F, real = w.weight1.shape[1], w.radial.dtype
-    who, u, r = np.empty(widest, np.int64), np.empty((widest, 3)), np.empty(widest)
-    f, df = np.empty((widest, B), real), np.empty((widest, B), real)
-    R, dR = np.empty((widest, width), real), np.empty((widest, width), real)
-    Y, dr = np.empty((widest, N_HARMONICS), real), np.empty(widest)
-    A, G = np.empty((N_HARMONICS, K), real), np.empty((N_HARMONICS, K), real)
-    AM, GM = np.empty(N_HARMONICS * M, real), np.empty(N_HARMONICS * M, real)
-    phi, dphi, ones = np.empty(F, real), np.empty(F, real), np.ones(M, real)
-    work = np.empty((5, max(w.weight2.shape[1:])), real)
-    Gt, s = np.zeros((3, K, 8), real), np.empty((widest, 3, 8), real)
-    for i in range(len(positions)):
-        h, si, n, begin, group = cell[system[i]], species[i], 0, 0, 0
-        for p in range(first[i], first[i + 1]):
-            j = neighbour[p]
-            r2 = separation(positions, h, shift, i, j, p, u[n])
-            if r2 >= w.cutoff * w.cutoff:
-                continue
-            if species[j] != group:
-                expand(f, w.radial, si, group, R, begin, n)
-                expand(df, w.radial, si, group, dR, begin, n)
-                begin, group = n, species[j]
-            who[n], r[n] = j, math.sqrt(r2)
-            for c in range(3):
-                u[n, c] /= r[n]
-            basis(r[n], w.cutoff, f[n], df[n])
-            angular(u[n, 0], u[n, 1], u[n, 2], Y[n])
-            n += 1
-        expand(f, w.radial, si, group, R, begin, n)
-        expand(df, w.radial, si, group, dR, begin, n)
-        for k in range(0, K, 16):
-            outer16(A, Y, R, k, K, n)
-        transform(A, w.mixing, si, AM)
-        invariants(AM, w.term_index, w.term_value, ones, phi)
-        energy[system[i]] += w.constant[si] + through_network(phi, w, si, work, dphi)
-        invariants_gradient(AM, w.term_index, w.term_value, ones, dphi, GM)
-        transform(GM, w.unmixing, si, G)
-        turn(G, Gt)
-        adjoint(Y, R, dR, G, Gt, s, dr, n)
-        push(u, r, who, s, dr, n, i, forces, virial[system[i]])
+    """Add energies, responses and, if slopes, forces and virials of seed * energy + seeds .
+    response to the last four arguments.
+    """
+    widest = 1
+    for i in range(len(g.positions)):
+        widest = max(widest, g.first[i + 1] - g.first[i])
+    near, a = make_near(widest, w), make_atom(w)
+    dr, K = np.empty(widest), a.A.shape[1]
+    Gt, s = np.zeros((3, K, 8), a.A.dtype), np.empty((widest, 3, 8), a.A.dtype)
+    for i in range(len(g.positions)):
+        si, k = g.species[i], g.system[i]
+        n = gather(g, w, i, near, a.A, slopes)
+        energy[k] += ascend(a, w, si, seed[k] != 0.0, responsive)
+        if responsive:
+            for c in range(9):
+                response[k, c] += a.out[c]
+        if slopes:
+            descend(a, w, si, seed[k], seeds[k], responsive)
+            turn(a.G, Gt)
+            adjoint(near.Y, near.R, near.dR, a.G, Gt, s, dr, n)
+            push(near.u, near.r, near.who, s, dr, n, i, forces, virial[k])

@@ -97,3 +97,60 @@ def coupling_terms() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
                 index.append((t, l1 * l1 + a, l2 * l2 + b, l3 * l3 + c))
                 value.append(C[a, b, c])
     return np.array(index, dtype=np.int64), np.array(value)
+
+
+PRODUCTS: tuple[tuple[int, ...], ...] = (
+    (1,),
+    (1, 1, 2),
+    (1, 2, 3),
+    (2,),
+    (2, 1, 1),
+    (2, 2, 2),
+    (2, 1, 3),
+    (2, 3, 3),
+)
+"""Equivariant products for dipoles (first l = 1) and polarizabilities (first l = 2): a density
+component itself, or the coupling of two to the first l.
+"""
+N_VECTORS = sum(p[0] == 1 for p in PRODUCTS)
+CARTESIAN = (2, 0, 1)
+"""Where x, y, z sit among the l = 1 components (y, z, x)."""
+
+
+@cache
+def quadratic_forms() -> NDArray[np.float64]:
+    """Return the symmetric traceless Q, shape (5, 3, 3), with u.Q[m].u = Y_2m(u)."""
+    axes = np.eye(3)
+    Q = np.empty((5, 3, 3))
+    for a, b in product(range(3), repeat=2):
+        plus, minus = axes[a] + axes[b], axes[a] - axes[b]
+        for sign, u in ((1, plus), (-1, minus)):
+            length = np.linalg.norm(u)
+            Y = np.zeros(5)
+            if length > 0:
+                unit = torch.from_numpy(u / length)
+                Y = length**2 * harmonics(unit).numpy()[SLICES[2]]
+            Q[:, a, b] = (Q[:, a, b] if sign < 0 else 0.0) + sign * Y / 4
+    return Q
+
+
+@cache
+def product_terms() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return all terms of PRODUCTS: (n, 4) product, component of the answer (0-2 the vector, 3-7
+    the tensor) and two of the density (the second is 16 where there is one only), (n,)
+    coefficients; equal terms are added.
+    """
+    total: dict[tuple[int, int, int, int], float] = {}
+    for f, ls in enumerate(PRODUCTS):
+        first, base = ls[0], 0 if ls[0] == 1 else 3
+        if len(ls) == 1:
+            for a in range(2 * first + 1):
+                total[f, base + a, first * first + a, N_HARMONICS] = 1.0
+            continue
+        C = coupling(*ls)
+        for a, b, c in product(*(range(2 * i + 1) for i in ls)):
+            if C[a, b, c] != 0.0:
+                low, high = sorted((ls[1] ** 2 + b, ls[2] ** 2 + c))
+                key = (f, base + a, low, high)
+                total[key] = total.get(key, 0.0) + C[a, b, c]
+    return np.array(list(total), dtype=np.int64), np.array(list(total.values()))

@@ -1,23 +1,28 @@
-"""The trainable part of the potential: atomic energies from local features, in plain torch.
+"""The trainable part of the potential: atomic energies and responses from local features, in torch.
 
-This is the reference that is trained and differentiated by torch; kernel.py evaluates the same
-numbers compiled. All parameters carry the species of the central atom as their first axis.
+This is the reference that torch differentiates; kernel.py evaluates the same numbers compiled. All
+parameters carry the species of the central atom as their first axis.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from multiscale.atoms.features import N_SCALARS, density, mix, scalars
-from multiscale.atoms.harmonics import L_MAX
+from multiscale.atoms.features import N_SCALARS, density, mix, products, scalars
+from multiscale.atoms.harmonics import CARTESIAN, L_MAX, N_VECTORS, PRODUCTS, quadratic_forms
 from multiscale.atoms.neighbours import Neighbourhoods
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes of a potential; species are atomic numbers, ascending; cutoff in angstrom."""
+    """The sizes of a potential.
+
+    species are atomic numbers, ascending; cutoff in angstrom; response is the width of the hidden
+    layer behind dipoles and polarizabilities, 0 for a potential without; oxidation are the integer
+    charges in e of the species, whose displacements make up most of the dipole.
+    """
 
     species: tuple[int, ...]
     cutoff: float = 5.5
@@ -25,6 +30,8 @@ class Architecture:
     channels: int = 16
     mixed: int = 32
     hidden: tuple[int, int] = (64, 32)
+    response: int = 0
+    oxidation: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sizes as plain numbers and lists, for a model card."""
@@ -39,17 +46,34 @@ class Architecture:
         return cls(**plain)
 
     def __post_init__(self) -> None:
-        """Refuse widths that do not fill vector registers."""
+        """Refuse widths that do not fill vector registers, and a response without charges."""
         widths = (self.channels, self.mixed, *self.hidden)
-        if any(w % 16 or w <= 0 for w in widths):
+        if any(w % 16 or w <= 0 for w in widths) or self.response % 16 or self.response < 0:
             raise ValueError(
-                f"channels, mixed and hidden are {widths}, expected multiples of 16 "
-                "(vector registers). Round them."
+                f"channels, mixed, hidden and response are {(*widths, self.response)}, expected "
+                "multiples of 16 (vector registers). Round them."
+            )
+        if self.response and len(self.oxidation) != len(self.species):
+            raise ValueError(
+                f"oxidation is {self.oxidation}, expected one integer for each of the species "
+                f"{self.species}. Give the oxidation numbers."
             )
 
 
+class Atomic(NamedTuple):
+    """What atoms contribute, rows sorted by species: energy (n,) eV less reference; dipole (n, 3)
+    e*angstrom besides the oxidation numbers', polarizability (n, 3, 3) e*angstrom^2/V, or None.
+    """
+
+    energy: Tensor
+    dipole: Tensor | None
+    polarizability: Tensor | None
+
+
 class Network(nn.Module):
-    """Atomic energies e0 + scale * (linear + two hidden layers)(standardised scalars)."""
+    """Atomic energies scale * (linear + two hidden layers)(standardised scalars), and responses:
+    equivariant products weighed by gates from one hidden layer on the same scalars.
+    """
 
     def __init__(self, architecture: Architecture, seed: int = 0) -> None:
         super().__init__()
@@ -76,25 +100,33 @@ class Network(nn.Module):
         self.feature_scale: Tensor
         self.reference_energy: Tensor
         self.energy_scale: Tensor
+        self.product_scale: Tensor
+        if a.response:
+            p = len(PRODUCTS) * a.mixed
+            self.response1 = parameter(s, f, a.response, fan_in=f)
+            self.response_bias1 = nn.Parameter(torch.zeros(s, a.response))
+            self.gates = parameter(s, a.response, p, fan_in=a.response * a.mixed)
+            self.gate_bias = parameter(s, p, fan_in=p)
+            self.isotropic = parameter(s, a.response, fan_in=a.response)
+            self.isotropic_bias = nn.Parameter(torch.zeros(s))
+            self.register_buffer("product_scale", torch.ones(s, p))
 
-    def features(self, vectors: Tensor, rows: Neighbourhoods) -> list[Tensor]:
-        """Return the raw scalars of the atoms of each species, each (n_s, 8 * mixed)."""
-        out, begin = [], 0
+    def mixed_densities(self, vectors: Tensor, rows: Neighbourhoods) -> list[Tensor]:
+        """Return the mixed densities of the atoms of each species, each (n_s, 16, mixed)."""
+        out, begin, cutoff = [], 0, self.architecture.cutoff
         for s, count in enumerate(rows.counts):
             atoms = slice(begin, begin + count)
-            A = density(
-                vectors[atoms],
-                rows.mask[atoms],
-                self.radial[s],
-                rows.slots,
-                self.architecture.cutoff,
-            )
-            out.append(scalars(mix(A, self.mixing[s])))
+            A = density(vectors[atoms], rows.mask[atoms], self.radial[s], rows.slots, cutoff)
+            out.append(mix(A, self.mixing[s]))
             begin += count
         return out
 
-    def forward(self, vectors: Tensor, rows: Neighbourhoods) -> Tensor:
-        """Return atomic energies less their species' reference, in eV, rows sorted by species.
+    def features(self, vectors: Tensor, rows: Neighbourhoods) -> list[Tensor]:
+        """Return the raw scalars of the atoms of each species, each (n_s, 8 * mixed)."""
+        return [scalars(A) for A in self.mixed_densities(vectors, rows)]
+
+    def forward(self, vectors: Tensor, rows: Neighbourhoods) -> Atomic:
+        """Return what the atoms contribute, rows sorted by species.
 
         Parameters
         ----------
@@ -102,15 +134,36 @@ class Network(nn.Module):
             From each atom to its neighbours, in angstrom, in the order of rows.
         rows : Neighbourhoods
             Who is whose neighbour.
-
-        Returns
-        -------
-        Tensor, shape (n,)
         """
-        energies = []
-        for s, raw in enumerate(self.features(vectors, rows)):
-            x = (raw - self.feature_mean[s]) * self.feature_scale[s]
+        energies, dipoles, polarizabilities = [], [], []
+        for s, A in enumerate(self.mixed_densities(vectors, rows)):
+            x = (scalars(A) - self.feature_mean[s]) * self.feature_scale[s]
             h = nn.functional.silu(x @ self.weight1[s] + self.bias1[s])
             h = nn.functional.silu(h @ self.weight2[s] + self.bias2[s])
             energies.append(x @ self.linear[s] + h @ self.weight3[s])
-        return torch.cat(energies) * self.energy_scale
+            if self.architecture.response:
+                mu, alpha = self._response(A, x, s)
+                dipoles.append(mu)
+                polarizabilities.append(alpha)
+        energy = torch.cat(energies) * self.energy_scale
+        if not self.architecture.response:
+            return Atomic(energy, None, None)
+        return Atomic(energy, torch.cat(dipoles), torch.cat(polarizabilities))
+
+    def _response(self, A: Tensor, x: Tensor, s: int) -> tuple[Tensor, Tensor]:
+        """Return dipoles (n, 3) and polarizabilities (n, 3, 3) of the atoms of species s."""
+        h = nn.functional.silu(x @ self.response1[s] + self.response_bias1[s])
+        gates = (h @ self.gates[s] + self.gate_bias[s]) * self.product_scale[s]
+        split = N_VECTORS * self.architecture.mixed
+        vector = (products(A, 1) * gates[:, None, :split]).sum(-1)
+        tensor = (products(A, 2) * gates[:, None, split:]).sum(-1)
+        Q = torch.from_numpy(quadratic_forms()).to(A)
+        eye = torch.eye(3, dtype=A.dtype, device=A.device)
+        isotropic = h @ self.isotropic[s] + self.isotropic_bias[s]
+        alpha = torch.einsum("nm,mab->nab", tensor, Q) + isotropic[:, None, None] * eye
+        return vector[:, list(CARTESIAN)], alpha
+
+    @property
+    def charges(self) -> Tensor:
+        """Return the oxidation numbers of the species, shape (n_species,)."""
+        return torch.tensor(self.architecture.oxidation, dtype=torch.float64)

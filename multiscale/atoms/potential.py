@@ -1,7 +1,7 @@
 """The potential as its users see it: load it, give it a system and a field, get a response."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from multiscale import units
-from multiscale.atoms.kernel import Weights, evaluate, fold
-from multiscale.atoms.neighbours import NeighbourList, Pairs, pad
+from multiscale.atoms.coupling import couple
+from multiscale.atoms.enthalpy import Held, Pass, Seeds, respond
+from multiscale.atoms.kernel import Weights, evaluate, fold, geometry, response_seeds
+from multiscale.atoms.neighbours import NeighbourList, pad
 from multiscale.atoms.network import Architecture, Network
 from multiscale.atoms.system import Field, Response, Sites, System
 from multiscale.resources import data_path
@@ -97,6 +99,11 @@ class ElectricPotential(nn.Module):
         return self.network.architecture.species
 
     @property
+    def electric(self) -> bool:
+        """Tell whether the potential has a learned dipole and polarizability."""
+        return self.network.architecture.response > 0
+
+    @property
     def cutoff(self) -> float:
         """Return the range of the local features in angstrom."""
         return self.network.architecture.cutoff
@@ -116,57 +123,57 @@ class ElectricPotential(nn.Module):
         polarization: bool = True,
         born_charges: bool = False,
         polarizability: bool = False,
+        held: Held = "field",
     ) -> Response:
         """Return energy and derivatives of a batch of systems, in a field or without.
 
-        The enthalpy is U0 - E.mu with the dipole mu = sum_i Z_i (s_i - s_i,ref) h of the fixed
-        Born charges in system.sites. Forces are -dU/dR; stress is dU/dstrain / V at fixed
-        Cartesian E, with the strain h -> h (1 + strain), so that the torque of a field is in its
-        antisymmetric part.
+        The enthalpy is U0 - E.mu - 1/2 E.alpha.E. A potential with a learned response (electric)
+        knows mu and alpha; any other takes mu = sum_i Z_i (s_i - s_i,ref) h of the fixed Born
+        charges in system.sites, and no alpha. Forces are -dU/dR; stress is dU/dstrain / V with the
+        strain h -> h (1 + strain), so that the torque of a field is in its antisymmetric part.
 
         Parameters
         ----------
         system : System
-            What to evaluate; with sites if a field or the polarization is asked for.
+            What to evaluate; with sites if a potential that is not electric shall know a field or
+            the polarization. With sites the dipole is counted from their structure.
         electric_field : None, Tensor of shape (3,) or (n_systems, 3), or callable
             Field in V/angstrom. A callable gets the dipoles (n_systems, 3) in e*angstrom and
-            returns the field that acts; the energy is then U0 alone, and forces and stress contain
-            that field.
+            returns the field that acts on them; the energy is then U0 alone, and forces and stress
+            contain that field.
         forces, stress, polarization, born_charges, polarizability : bool
-            What is needed. Without sites the dipole and the polarization are None. This version
-            has no electronic polarizability: asking for it is an error.
+            What is needed. What the potential cannot know is None, or an error if it is the
+            polarizability.
+        held : "field" or "reduced field"
+            What stays the same under strain: E, or the voltage a.E across each lattice vector,
+            with which the stress does not depend on the branch of the polarization.
 
         Raises
         ------
         ValueError
-            If a species is unknown, or a field acts on a system without a polarization reference.
+            If a species is unknown, or a field acts on a system without a polarization.
         """
-        if polarizability:
-            raise ValueError(
-                "polarizability is asked of a potential with fixed Born charges, expected one with "
-                "an electronic response. Leave it out."
+        if self.electric:
+            out = respond(
+                self._passes(system),
+                system,
+                self._charges(system),
+                electric_field,
+                polarization=polarization,
+                born_charges=born_charges,
+                polarizability=polarizability,
+                held=held,
             )
-        if electric_field is not None and system.sites is None:
-            raise ValueError(
-                "electric_field is set on a system without polarization (sites is None), expected "
-                "Born charges. Attach Sites, or remove the field."
-            )
-        energy, force, virial = self._bare(system)
-        dipole = None
-        if system.sites is not None:
-            dipole, pull, turn, work = _couple(system, system.sites, electric_field)
-            if pull is not None:
-                force, virial, energy = force + pull, virial - turn, energy - work
-        volume = system.volume
-        return Response(
-            energy=energy,
-            forces=force if forces else None,
-            stress=virial / volume[:, None, None] if stress else None,
-            dipole=dipole,
-            polarization=units.C_PER_M2 * dipole / volume[:, None]
-            if polarization and dipole is not None
-            else None,
-            born_charges=system.sites.charges if born_charges and system.sites else None,
+        else:
+            out = self._with_sites(system, electric_field, polarizability, born_charges, held)
+        offset = system.sum_by_system(
+            self.network.reference_energy.double().cpu()[self._species_index(system)]
+        )
+        return out._replace(
+            energy=out.energy + offset,
+            forces=out.forces if forces else None,
+            stress=out.stress if stress else None,
+            polarization=out.polarization if polarization else None,
         )
 
     def calculator(self, sites: Sites | None = None) -> "ElectricCalculator":
@@ -182,35 +189,79 @@ class ElectricPotential(nn.Module):
 
         return ElectricCalculator(self, sites)
 
-    def _bare(self, system: System) -> tuple[Tensor, Tensor, Tensor]:
-        """Return energies, forces and virials without a field."""
-        species = self._species_index(system)
-        reference = self.network.reference_energy.double().cpu().numpy()
-        index = system.system_index.cpu().numpy()
-        pairs = self._neighbours.pairs(system)
+    def _with_sites(
+        self,
+        system: System,
+        electric_field: Field,
+        polarizability: bool,
+        born_charges: bool,
+        held: Held,
+    ) -> Response:
+        """Return the response with the dipole of fixed Born charges, if the system has sites."""
+        if polarizability:
+            raise ValueError(
+                "polarizability is asked of a potential with fixed Born charges, expected one with "
+                "an electronic response. Leave it out."
+            )
+        if electric_field is not None and system.sites is None:
+            raise ValueError(
+                "electric_field is set on a system without polarization (sites is None), expected "
+                "Born charges. Attach Sites, or remove the field."
+            )
+        ones = torch.ones(system.n_systems, dtype=torch.float64)
+        bare = self._passes(system)(Seeds(ones), False, True)
+        energy, force, virial, dipole = bare.energy, bare.forces, bare.virial, None
+        if system.sites is not None:
+            dipole, pull, turn, work = couple(system, system.sites, electric_field)
+            if pull is not None:
+                force, virial, energy = force + pull, virial - turn, energy - work
+                if held == "reduced field":
+                    virial = virial + turn
+        volume = system.volume
+        return Response(
+            energy=energy,
+            forces=force,
+            stress=virial / volume[:, None, None],
+            dipole=dipole,
+            polarization=None if dipole is None else units.C_PER_M2 * dipole / volume[:, None],
+            born_charges=system.sites.charges if born_charges and system.sites else None,
+        )
+
+    def _passes(self, system: System) -> Callable[[Seeds, bool, bool], Pass]:
+        """Return what makes passes over the atoms of a system: neighbours found, weights folded."""
+        species, pairs = self._species_index(system), self._neighbours.pairs(system)
         if next(self.network.parameters()).device.type != "cpu":
-            energy, forces, virial = self._with_torch(system, species, pairs)
-        else:
-            if self._weights is None:
-                self._weights = fold(self.network, self.dtype)
-            positions = np.ascontiguousarray(system.positions.detach().numpy())
-            cell = np.ascontiguousarray(system.cell.detach().numpy())
-            result = evaluate(self._weights, positions, cell, species, index, pairs)
-            energy, forces, virial = (torch.from_numpy(x) for x in result)
-        offset = np.bincount(index, weights=reference[species], minlength=system.n_systems)
-        return energy + torch.from_numpy(offset), forces, virial
+            from multiscale.atoms.autograd import passes  # noqa: PLC0415  only other devices need it
 
-    def _with_torch(
-        self, system: System, species: NDArray[np.int64], pairs: Pairs
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the same by automatic differentiation, on the device of the network."""
-        from multiscale.atoms.training import gradients  # noqa: PLC0415  training imports more
+            return passes(self.network, system, pad(pairs, species, len(self.species)))
+        if self._weights is None:
+            self._weights = fold(self.network, self.dtype)
+        weights = self._weights
+        where = geometry(
+            system.positions.detach().numpy(),
+            system.cell.detach().numpy(),
+            species,
+            system.system_index.numpy(),
+            pairs,
+        )
 
-        rows = pad(pairs, species, len(self.species))
-        device = next(self.network.parameters()).device
-        moved = system.to(device)
-        energy, forces, virial = gradients(self.network, moved, rows.to(device), create_graph=False)
-        return energy.double().cpu(), forces.double().cpu(), virial.double().cpu()
+        def run(seeds: Seeds, responsive: bool, slopes: bool) -> Pass:
+            mixed = None
+            if seeds.dipole is not None:
+                alpha = seeds.polarizability
+                zero = np.zeros((system.n_systems, 3, 3))
+                mixed = response_seeds(
+                    seeds.dipole.numpy(), zero if alpha is None else alpha.numpy()
+                )
+            seed = seeds.energy.numpy()
+            out = evaluate(weights, where, seed, mixed, responsive=responsive, slopes=slopes)
+            return Pass(*(torch.from_numpy(x) for x in out))
+
+        return run
+
+    def _charges(self, system: System) -> Tensor:
+        """Return the oxidation number of each atom."""
+        return self.network.charges[torch.from_numpy(self._species_index(system))]
 
     def _species_index(self, system: System) -> NDArray[np.int64]:
         """Return the index of each atom's species; refuse species that were not trained on."""
@@ -232,25 +283,6 @@ class ElectricPotential(nn.Module):
                 f"potential, expected {', '.join(chemical_symbols[z] for z in self.species)}. "
                 "Choose a potential trained on it."
             )
-
-
-def _couple(
-    system: System, sites: Sites, electric_field: Field
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """Return dipoles, and forces, dmu/dstrain.E and E.mu if there is a field."""
-    home = system.cell[system.system_index]
-    u = system.positions - torch.matmul(sites.scaled[:, None], home)[:, 0]
-    dipole = system.sum_by_system(torch.matmul(sites.charges, u[:, :, None])[:, :, 0])
-    nothing = torch.zeros(())
-    if electric_field is None:
-        return dipole, None, nothing, nothing
-    given = callable(electric_field)
-    E = electric_field(dipole) if callable(electric_field) else electric_field
-    E = torch.as_tensor(E, dtype=u.dtype).expand(system.n_systems, 3)
-    pull = torch.matmul(E[system.system_index][:, None], sites.charges)[:, 0]
-    turn = system.sum_by_system(u[:, :, None] * pull[:, None, :])
-    work = nothing if given else (E * dipole).sum(1)
-    return dipole, pull, turn, work
 
 
 def _find(path_or_name: str | Path) -> Path:

@@ -124,6 +124,12 @@ _MD = {
     "local_polarization": _optional(
         f"{_RUN} cell_x cell_y cell_z axis", "C/m^2", "polarization of each unit cell"
     ),
+    "velocity": _optional(f"{_RUN} atom axis", "angstrom/ps", "velocity of the atoms"),
+    "polarizability": _optional(
+        f"{_RUN} axis axis_b", "e*angstrom^2/V", "polarizability of the supercell"
+    ),
+    "atomic_number": _optional("atom", "1", "atomic number"),
+    "mass": _optional("atom", "amu", "mass of the atoms"),
 }
 
 _METAD = {

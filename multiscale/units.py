@@ -32,9 +32,9 @@ EPSILON0 = constants.epsilon_0
 """Vacuum permittivity, F/m."""
 EPSILON0_ATOMIC = constants.epsilon_0 * 1e-10 / constants.e
 """Vacuum permittivity, e/(V angstrom)."""
-LIGHT = constants.c * 1e-10
+LIGHT: float = constants.c * 1e-10
 """Speed of light, cm/ps: a frequency in 1/ps over it is a wavenumber in 1/cm."""
-KELVIN_CM = constants.h * constants.c / constants.k * 100
+KELVIN_CM: float = constants.h * constants.c / constants.k * 100
 """Second radiation constant h c / k, K cm: a wavenumber in 1/cm times it is a temperature in K."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"

@@ -14,8 +14,10 @@ from multiscale import schema, units
 from multiscale.atoms.diagnostics import half_drift, integrated_time, largest_jump
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
+from multiscale.atoms.system import System
 from multiscale.stages.engines import reset
 from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
+from multiscale.stages.recording import Moment, RecordName, atoms_of, take
 from multiscale.stages.simulation import (
     SimulationOptions,
     Trajectory,
@@ -38,6 +40,11 @@ class Options(SimulationOptions, frozen=True):
         "static", description="time dependence of electric_field, which is the amplitude"
     )
     frequency: Hertz = Field(0.0, ge=0, description="of the waveform, Hz")
+    record: tuple[RecordName, ...] = Field(
+        (),
+        description="kept beside the usual samples: velocities, polarizability (of a potential "
+        "that has one), local_polarization (of each unit cell)",
+    )
 
     @model_validator(mode="after")
     def _has_frequency(self) -> Self:
@@ -73,8 +80,9 @@ def run(
     Raises
     ------
     ValueError
-        If the potential or material is unknown, the start is impossible, or a field meets a
-        potential without polarization; all before the first step.
+        If the potential or material is unknown, the start is impossible, what is to be recorded
+        does not exist, or a field meets a potential without polarization; all before the first
+        step.
     FloatingPointError
         If the simulation blows up.
     """
@@ -85,17 +93,27 @@ def _run_temperature(
     options: Options, progress: Progress, checkpoint: Checkpoint | None
 ) -> xr.Dataset:
     walkers = prepare(options, options.temperatures[0])
-    trajectory = Trajectory(options.walkers, options.samples)
+    at_start = _more(options, walkers, walkers.system, torch.zeros_like(walkers.system.positions))
+    trajectory = Trajectory(options.walkers, options.samples, at_start)
     at = _core_field(options)
     for state in _states(options, walkers, trajectory, checkpoint):
         sample, rest = divmod(state.step - options.first_step, options.stride)
         if rest == 0 and sample >= 0:
-            trajectory.record(sample, state, walkers, at(state.step))
+            moved = walkers.system.replace(positions=state.positions, cell=state.cell)
+            more = _more(options, walkers, moved, state.momenta)
+            trajectory.record(sample, state, walkers, at(state.step), more)
         if state.step % options.checkpoint_steps == 0:
             _pause(state, options, walkers, trajectory, checkpoint)
             progress(state.step / max(1, options.last_step))
     progress(1.0)
     return _pack(options, walkers, trajectory)
+
+
+def _more(
+    options: Options, walkers: Walkers, system: System, momenta: torch.Tensor
+) -> dict[str, Array]:
+    """Return what is recorded on request of the walkers' system with its momenta."""
+    return take(options.record, Moment(system, momenta, walkers.engine, options.size))
 
 
 def _core_field(options: Options) -> Callable[[int], Array]:
@@ -161,6 +179,8 @@ def _pack(options: Options, walkers: Walkers, trajectory: Trajectory) -> xr.Data
     """Return the Dataset of one temperature with its trust entries."""
     temperature = options.temperatures[0]
     ds = empty(temperature, options).assign(trajectory.variables(walkers.reference))
+    if "velocities" in options.record:
+        ds = ds.assign(atoms_of(walkers.system))
     ds["electric_field"] = (("time", "axis"), field(options, options.times))
     ds.attrs["waveform"] = options.waveform
     return _judge(schema.finish("md", ds), trajectory.arrays, options)

@@ -28,6 +28,7 @@ from multiscale.stages.options import (
     millikelvin,
     stream,
 )
+from multiscale.stages.recording import DIMS
 
 Array = NDArray[np.float64]
 CLOSEST = 0.7  # angstrom; a bond of hydrogen, the shortest there is
@@ -189,9 +190,11 @@ class Trajectory:
         Number of systems in the batch.
     samples : int
         Number of samples that fit.
+    more : mapping, optional
+        Further variables to record, (walker, ...), as they are at the start.
     """
 
-    def __init__(self, walkers: int, samples: int) -> None:
+    def __init__(self, walkers: int, samples: int, more: Mapping[str, Array] | None = None) -> None:
         shapes = {
             "polarization": (3,),
             "cell": (3, 3),
@@ -199,10 +202,21 @@ class Trajectory:
             "potential_energy": (),
             "kinetic_temperature": (),
         }
+        self.more = tuple(more or {})
+        shapes |= {name: np.shape(start)[1:] for name, start in (more or {}).items()}
         self.arrays = {n: np.zeros((walkers, samples, *s)) for n, s in shapes.items()}
 
-    def record(self, k: int, state: State, walkers: Walkers, field: Array | None = None) -> None:
+    def record(
+        self,
+        k: int,
+        state: State,
+        walkers: Walkers,
+        field: Array | None = None,
+        more: Mapping[str, Array] | None = None,
+    ) -> None:
         """Keep a state as sample k; field (3,) in V/angstrom is taken off the electric enthalpy."""
+        for name in self.more:
+            self.arrays[name][:, k] = (more or {})[name]
         volume = np.abs(np.linalg.det(state.cell.numpy()))[:, None]
         dipole = state.dipole.numpy()
         energy = state.energy.numpy() + (0.0 if field is None else dipole @ field)
@@ -231,6 +245,7 @@ class Trajectory:
             "cell": ("axis", "axis_b"),
             "stress": ("voigt",),
             "strain": ("voigt",),
+            **DIMS,
         }
         arrays = {**self.arrays, "strain": strain(self.arrays["cell"], reference)}
         return {n: ((*_RUN, *trailing.get(n, ())), a[None]) for n, a in arrays.items()}

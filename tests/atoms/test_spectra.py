@@ -7,6 +7,7 @@ from planted_oscillators import lorentz, oscillators
 from multiscale import units
 from multiscale.atoms import response, spectra
 from multiscale.atoms.spectra import Blocks, correlations, density, make_grid, relaxation
+from multiscale.atoms.vibrations import vibrational_density
 
 NU, WIDTH, STRENGTH = (200.0, 520.0), (40.0, 30.0), (3.0, 0.5)
 DT = 0.005
@@ -151,7 +152,7 @@ def test_density_of_states_counts_every_degree_of_freedom():
         speed = np.diff(x, axis=1)
         velocity[:, :, i] = speed / speed.std() * np.sqrt(kT / (m * units.AMU))
     grid = make_grid(6000, 0.004, 12.0)
-    found = spectra.vibrational_density(velocity, mass, np.array([0, 1, 1]), grid)
+    found = vibrational_density(velocity, mass, np.array([0, 1, 1]), grid)
     nu, g = grid.wavenumber, found.mean
     assert np.trapezoid(g.sum(axis=1), nu) == pytest.approx(9.0, rel=1e-3)
     assert np.trapezoid(g, nu, axis=0) == pytest.approx([3.0, 6.0], rel=0.08)

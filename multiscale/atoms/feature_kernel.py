@@ -1,0 +1,50 @@
+"""The compiled pass that makes the scalars of atoms, or their extrapolation grades, and nothing
+else: the first third of what fused.py does for energy and forces.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiscale.atoms.atomic import combine, invariants
+from multiscale.atoms.fused import gather, make_atom, make_near, transform
+from multiscale.compiled import jit
+
+Array = NDArray[Any]
+
+
+@jit
+def largest(x: Array, n: int) -> float:
+    """Return the largest magnitude of x[:n]."""
+    out = 0.0
+    for k in range(n):
+        out = max(out, abs(x[k]))
+    return out
+
+
+@jit
+def survey(g: Any, w: Any, matrix: Array, offset: Array, scalars: Array, grades: Array) -> None:
+    """Put the scalars (n, F) of atoms and max |phi @ matrix + offset| (n,) into the last two.
+
+    g is a Geometry, w the Weights; matrix is (n_species, F, r), r a multiple of 16 or 0: then there
+    are no grades. scalars may have no rows: then they are not kept.
+    """
+    widest = 1
+    for i in range(len(g.positions)):
+        widest = max(widest, g.first[i + 1] - g.first[i])
+    near, a = make_near(widest, w), make_atom(w)
+    _, F, rank = matrix.shape
+    y = np.empty(max(rank, 16), a.phi.dtype)
+    for i in range(len(g.positions)):
+        si = g.species[i]
+        gather(g, w, i, near, a.A, False)
+        transform(a.A, w.mixing, si, a.mixed)
+        invariants(a.mixed, w.term_index, w.term_value, a.ones, a.phi)
+        if len(scalars):
+            scalars[i] = a.phi
+        if rank:
+            combine(y, 0, a.phi, 0, matrix, si * F * rank, rank, F, rank)
+            for k in range(rank):
+                y[k] += offset[si, k]
+            grades[i] = largest(y, rank)

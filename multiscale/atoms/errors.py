@@ -25,6 +25,15 @@ UNITS: Mapping[str, str] = {
     "polarizability": "e*angstrom^2/V",
 }
 """What is compared, and in which unit."""
+QUOTED: Mapping[str, tuple[str, float]] = {
+    "energy": ("meV/atom", 1e3),
+    "forces": ("meV/angstrom", 1e3),
+    "stress": ("meV/angstrom^3", 1e3),
+    "polarization": ("me*angstrom/atom", 1e3),
+    "born_effective_charges": ("e", 1.0),
+    "polarizability": ("e*angstrom^2/V", 1.0),
+}
+"""How errors are quoted to people: unit, and how many of it make one of UNITS."""
 ELECTRIC = ("polarization", "born_effective_charges", "polarizability")
 """Labels that only a potential with a learned response is judged by."""
 

@@ -24,6 +24,7 @@ __all__ = [
     "read_checked",
     "read_frames",
     "read_labelled",
+    "repeated",
     "split_frames",
 ]
 
@@ -113,8 +114,25 @@ def split_frames(
     return training, sorted(testing)
 
 
+def repeated(frames: Sequence[ase.Atoms]) -> list[int]:
+    """Return the numbers of the frames that are the same structure as an earlier one."""
+    seen: set[bytes] = set()
+    again = []
+    for k, atoms in enumerate(frames):
+        if (name := identity(atoms)) in seen:
+            again.append(k)
+        seen.add(name)
+    return again
+
+
 def check_split(training: Sequence[ase.Atoms], held_out: Sequence[ase.Atoms]) -> None:
-    """Raise ValueError if a species is in the held-out frames but not in the training frames."""
+    """Refuse a split whose held-out frames test nothing, or what was never trained.
+
+    Raises
+    ------
+    ValueError
+        If a species is in held-out frames only, or a held-out frame is also trained on.
+    """
     seen = {int(z) for atoms in training for z in atoms.numbers}
     lost = {int(z) for atoms in held_out for z in atoms.numbers} - seen
     if lost:
@@ -122,4 +140,10 @@ def check_split(training: Sequence[ase.Atoms], held_out: Sequence[ase.Atoms]) ->
             f"species {', '.join(chemical_symbols[z] for z in sorted(lost))} is in held-out frames "
             "only, expected all species among the training frames. Choose another seed or a "
             "smaller held_out, or add frames."
+        )
+    trained = {identity(atoms) for atoms in training}
+    if leaked := [k for k, atoms in enumerate(held_out) if identity(atoms) in trained]:
+        raise ValueError(
+            f"{len(leaked)} of {len(held_out)} held-out frames are also training frames, expected "
+            "none. Remove repeats from the files."
         )

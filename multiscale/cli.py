@@ -99,12 +99,20 @@ def train(
 @app.command()
 def evaluate(
     potential: Annotated[str, typer.Argument(help="shipped name or folder")],
-    file: Annotated[Path, typer.Argument(help="extended XYZ with energies, forces, stresses")],
+    files: Annotated[list[Path], typer.Argument(help="extended XYZ with labels, any subset")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one object, label -> {mae, rmse, n}, in eV, angstrom, e")
+    ] = False,
 ) -> None:
-    """Compare a potential with labelled structures."""
-    from multiscale.pipeline.training import evaluate_potential
+    """Compare a potential with labelled structures: errors by label, all files together.
 
-    typer.echo(evaluate_potential(potential, file))
+    Energies per atom, after removing one constant for each file; polarization per atom, folded by
+    its quantum.
+    """
+    _log_to_stderr()
+    from multiscale.pipeline.evaluation import evaluate_files
+
+    typer.echo(evaluate_files(potential, files, as_json))
 
 
 @app.command()

@@ -23,9 +23,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from multiscale import units
 from multiscale.atoms.dynamics import dynamics
 from multiscale.atoms.ensembles import Ensemble
-from multiscale.atoms.errors import label
 from multiscale.atoms.extrapolation import RANK, ActiveSet, Grader, Thresholds, build
 from multiscale.atoms.generators import walker_generator
+from multiscale.atoms.labels import labels
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.selection import d_optimal
 from multiscale.atoms.system import System
@@ -86,7 +86,7 @@ def learn(
     explore : callable
         explore(potential, number of the round) yields systems, such as molecular_dynamics().
     labeller : callable
-        Takes a structure, returns it with energy, forces and stress: calculator_labeller().
+        Takes a structure, returns it with at least energy and forces: calculator_labeller().
     retrain : callable
         Takes the potential and all labelled frames, returns a better potential.
     thresholds : Thresholds
@@ -99,7 +99,7 @@ def learn(
     Raises
     ------
     ValueError
-        If thresholds are not in order, or a label is missing or not finite.
+        If thresholds are not in order, or energy or forces are missing or not finite.
     """
     if not 1 <= thresholds.low <= thresholds.high:
         raise ValueError(
@@ -229,6 +229,15 @@ def _labelled(labeller: Labeller, atoms: ase.Atoms) -> ase.Atoms:
             f"labeller returned {len(out)} atoms for {len(atoms)}, expected the same structure. "
             "Correct the labeller."
         )
-    for name in ("energy", "forces", "stress"):
-        label(out, name)
+    y = labels(out)
+    if y.energy is None or y.forces is None:
+        raise ValueError(
+            f"labeller returned a structure with {', '.join(y.names) or 'no labels'}, expected at "
+            "least energy and forces. Correct the labeller."
+        )
+    if not (np.isfinite(y.energy) and np.isfinite(y.forces).all()):
+        raise ValueError(
+            "labeller returned an energy or forces that are not finite, expected numbers. Look at "
+            "the structure: its atoms may overlap, or the calculation failed."
+        )
     return out

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from multiscale.atoms.calibration import Factor, scale_factor
 from multiscale.atoms.committee import Committee
-from multiscale.atoms.errors import label
+from multiscale.atoms.kinematics import voigt
+from multiscale.atoms.labels import labels
 from multiscale.atoms.network import Network
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.readout import design, in_double, readout_weights, reference, with_readout
@@ -76,13 +77,18 @@ class Posterior(NamedTuple):
 
 
 def rows_of(network: Network, atoms: ase.Atoms) -> dict[str, Rows]:
-    """Return the linear model of every label of a frame; network from in_double()."""
-    system = System.from_ase(atoms)
-    model, w, n = design(network, system), readout_weights(network).ravel(), len(atoms)
-    truth = {name: np.atleast_1d(label(atoms, name)).ravel() for name in LABELS}
-    truth["energy"] = (truth["energy"] - reference(network, system)) / n
-    slopes = {"energy": model.energy / n, "forces": model.forces, "stress": model.stress}
-    return {name: Rows(truth[name] - J @ w, J) for name, J in slopes.items()}
+    """Return the linear model of every label that a frame has; network from in_double()."""
+    system, y, n = System.from_ase(atoms), labels(atoms), len(atoms)
+    model, w = design(network, system), readout_weights(network).ravel()
+    out = {}
+    if y.energy is not None:
+        J = model.energy / n
+        out["energy"] = Rows((y.energy - reference(network, system)) / n - J @ w, J)
+    if y.forces is not None:
+        out["forces"] = Rows(y.forces.ravel() - model.forces @ w, model.forces)
+    if y.stress is not None:
+        out["stress"] = Rows(voigt(y.stress) - model.stress @ w, model.stress)
+    return out
 
 
 def accumulate(network: Network, frames: Iterable[ase.Atoms]) -> dict[str, Normal]:
@@ -93,12 +99,12 @@ def accumulate(network: Network, frames: Iterable[ase.Atoms]) -> dict[str, Norma
     network : Network
         From in_double().
     frames : iterable of ase.Atoms
-        With energy, forces and stress.
+        With energy, forces or stress, any subset each.
 
     Raises
     ------
     ValueError
-        If there is no frame, or one lacks a label.
+        If there is no label.
     """
     total: dict[str, Normal] = {}
     for atoms in frames:
@@ -106,7 +112,10 @@ def accumulate(network: Network, frames: Iterable[ase.Atoms]) -> dict[str, Norma
             part = Normal(J.T @ J, J.T @ r, float(r @ r), len(r))
             total[name] = part if name not in total else _add(total[name], part)
     if not total:
-        raise ValueError("frames is empty, expected labelled structures. Pass some.")
+        raise ValueError(
+            "labels of the frames are none, expected energy, forces or stress. Pass labelled "
+            "frames."
+        )
     return total
 
 
@@ -128,23 +137,26 @@ def posterior(
     Raises
     ------
     ValueError
-        If either is empty, or a frame lacks a label.
+        If either has no label, or the calibration frames have no forces.
     """
-    if not calibration:
-        raise ValueError(
-            "calibration is empty, expected labelled frames that did not train. Hold some out."
-        )
     network = in_double(potential.network)
     normals = accumulate(network, training)
     data, U = np.linalg.eigh(_precision(normals))
     each = [rows_of(network, atoms) for atoms in calibration]
-    held_out = {name: _join([frame[name] for frame in each]) for name in LABELS}
+    if not any("forces" in frame for frame in each):
+        raise ValueError(
+            f"calibration has {len(each)} frames and no forces, expected labelled frames that did "
+            "not train. Hold some out."
+        )
+    names = [name for name in LABELS if any(name in frame for frame in each)]
+    held_out = {name: _join([frame[name] for frame in each if name in frame]) for name in names}
     squares = {name: (J @ U) ** 2 for name, (_, J) in held_out.items()}
     prior = min(PRIORS, key=lambda share: _surprise(_shifted(data, share), held_out, squares))
     spectrum = _shifted(data, prior)
     factors = {}
     for name, (residual, _) in held_out.items():
-        groups = np.repeat(np.arange(len(each)), [len(frame[name].residual) for frame in each])
+        lengths = [len(frame[name].residual) if name in frame else 0 for frame in each]
+        groups = np.repeat(np.arange(len(each)), lengths)
         deviation = np.sqrt(squares[name] @ (1 / spectrum))
         factors[name] = scale_factor(residual, deviation, groups=groups)
     return Posterior(U / np.sqrt(spectrum), float(prior), factors)

@@ -122,6 +122,37 @@ def md(output: Output = Path("md.nc"), options: OptionsFile = None, values: Set 
 
 
 @app.command()
+def spectra(
+    md: Annotated[Path, typer.Argument(help="md.nc, in a constant field or none")],
+    output: Output = Path("spectra.nc"),
+    in_field: Annotated[
+        list[Path] | None,
+        typer.Option(help="md.nc of the same crystal in another field; may be repeated"),
+    ] = None,
+    member: Annotated[
+        list[Path] | None,
+        typer.Option(help="md.nc with another member of the committee; may be repeated"),
+    ] = None,
+    figure: Annotated[bool, typer.Option("--figure", help="draw each spectrum as PNG")] = False,
+    options: OptionsFile = None,
+    values: Set = None,
+) -> None:
+    """Infrared, Raman and dielectric spectra, vibrational states: md.nc -> spectra.nc.
+
+    Options for --set, among others: resolution (1/cm), window (blackman, hann), max_wavenumber,
+    eps_inf (three numbers), raman_plane (xy, yz, xz).
+    """
+    _log_to_stderr()
+    from multiscale.pipeline.spectra import run_spectra
+
+    written = run_spectra(
+        md, output, options, values or [],
+        in_field=in_field or (), members=member or (), figures=figure,
+    )  # fmt: skip
+    typer.echo(written)
+
+
+@app.command()
 def metad(
     output: Output = Path("metad.nc"), options: OptionsFile = None, values: Set = None
 ) -> None:

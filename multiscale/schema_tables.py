@@ -93,6 +93,8 @@ COORDINATES: dict[str, Variable] = {
     "temperature": Variable("temperature", "K", "temperature"),
     "time": Variable("time", "ps", "time"),
     "lag": Variable("lag", "ps", "time lag"),
+    "wavenumber": Variable("wavenumber", "1/cm", "wavenumber"),
+    "angle": Variable("angle", "degree", "angle of the incident light's polarization"),
     "px": Variable("px", "C/m^2", "polarization along x", limit=5.0),
     "py": Variable("py", "C/m^2", "polarization along y", limit=5.0),
     "pz": Variable("pz", "C/m^2", "polarization along z", limit=5.0),
@@ -219,6 +221,42 @@ _GLE = {
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
 }
 
+_TENSOR = "temperature axis axis_b"
+_RAMAN = "e^2*angstrom^4/V^2/ps"
+
+
+def _spectra(dims: str, units: str, *names: str, required: bool = False) -> dict[str, Variable]:
+    """Return variables with a standard error, and the spread over a committee of potentials."""
+    out = {}
+    for name in names:
+        text = name.replace("_", " ")
+        out[name] = Variable(dims, units, text, required=required)
+        for kind, what in (("stderr", "standard error"), ("spread", "spread over members")):
+            out[f"{name}_{kind}"] = _optional(dims, units, f"{what} of the {text}", False)
+    return out
+
+
+_SPECTRA = {
+    **_spectra(
+        f"temperature wavenumber {_TENSOR.removeprefix('temperature ')}", "1",
+        "permittivity_real", "permittivity_imag", required=True,
+    ),
+    **_spectra("temperature wavenumber axis", "1/cm", "infrared_absorption", required=True),
+    "refractive_index": Variable("temperature wavenumber axis", "1", "refractive index"),
+    **_spectra(_TENSOR, "1", "permittivity_static", required=True),
+    "permittivity_infinite": Variable(_TENSOR, "1", "electronic permittivity"),
+    # NaN in directions without a field.
+    **_optional_with_error(
+        _TENSOR, "1", "static permittivity from fields", "permittivity_static_field"
+    ),
+    **_spectra("temperature wavenumber species", "cm", "vibrational_density"),
+    **_spectra("temperature wavenumber angle", _RAMAN, "raman_parallel", "raman_crossed"),
+    **_spectra("temperature wavenumber", _RAMAN, "raman_powder_parallel", "raman_powder_crossed"),
+    "raman_prefactor": _optional(
+        "temperature wavenumber", "1/cm^3", "Stokes intensity over reduced intensity"
+    ),
+}  # fmt: skip
+
 _LOOP = "loop time"
 _HYSTERESIS = {
     "electric_field": Variable(_LOOP, "V/m", "electric field"),
@@ -250,5 +288,6 @@ STAGES: dict[str, Stage] = {
     "metad": Stage(_METAD, ("temperature", "time"), _BRANCH),
     "landau": Stage(_LANDAU, ("temperature", "term"), ("formula_units",)),
     "gle": Stage(_GLE, ("temperature", "lag")),
+    "spectra": Stage(_SPECTRA, ("temperature", "wavenumber"), (*_BRANCH, "resolution")),
     "hysteresis": Stage(_HYSTERESIS, ()),
 }

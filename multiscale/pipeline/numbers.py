@@ -98,6 +98,7 @@ def numbers(stage: str, ds: xr.Dataset) -> list[Row]:
     """Return what the report says in numbers about a stage's Dataset."""
     makers = {
         "md": _md,
+        "spectra": _spectra,
         "metad": _metad,
         "landau": _landau,
         "gle": _gle,
@@ -115,6 +116,24 @@ def _md(ds: xr.Dataset) -> Iterator[Row]:
         yield Row("c/a", at, ratio[0][i], ratio[1][i], "1", headline=True)
         yield Row("a", at, a[0][i], a[1][i], "Å")
         yield Row("c", at, c[0][i], c[1][i], "Å")
+
+
+def _spectra(ds: xr.Dataset) -> Iterator[Row]:
+    routes = {"permittivity_static": "fluctuations", "permittivity_static_field": "fields"}
+    for T in ds["temperature"].values:
+        for a, axis in enumerate("xyz"):
+            one = ds.sel(temperature=T).isel(axis=a, axis_b=a)
+            for name, route in routes.items():
+                if name in one and np.isfinite(one[name]):
+                    error = _value(one, f"{name}_stderr")
+                    what = f"ε0 {axis}{axis} from {route}"
+                    yield Row(what, f"{T:g} K", float(one[name]), error, "1", True)
+            infinite = float(one["permittivity_infinite"])
+            yield Row(f"ε∞ {axis}{axis}", f"{T:g} K", infinite, math.nan, "1")
+            strongest = one["wavenumber"].values[int(one["infrared_absorption"].values.argmax())]
+            yield Row(
+                f"strongest infrared line, E ∥ {axis}", f"{T:g} K", strongest, math.nan, "1/cm"
+            )
 
 
 def _metad(ds: xr.Dataset) -> Iterator[Row]:

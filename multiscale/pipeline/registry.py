@@ -8,7 +8,8 @@ from types import ModuleType
 Registry = Mapping[str, str]
 
 STAGES: Registry = {
-    name: f"multiscale.stages.{name}" for name in ("md", "metad", "landau", "gle", "hysteresis")
+    name: f"multiscale.stages.{name}"
+    for name in ("md", "spectra", "metad", "landau", "gle", "hysteresis")
 }
 
 

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ NAME = "report.html"
 REM = 2.6  # per inch of a figure on a telephone
 TITLES: Mapping[str, str] = {
     "md": "Molecular dynamics",
+    "spectra": "Spectra: infrared, Raman, dielectric, vibrational",
     "metad": "Metadynamics: free energy of the polarization",
     "landau": "Landau model",
     "gle": "Memory kernel",
@@ -158,6 +160,9 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
                 ds, datasets.get("landau")
             ),
         }
+    if name == "spectra":
+        figures = plotting.spectra_figures(ds)
+        return {caption: partial(function, ds) for caption, function in figures.items()}
     if name == "metad":
         flat = sum(p in ds["free_energy"].dims for p in ("px", "py", "pz")) < 2
         cuts: dict[str, Callable[[], Any]] = {

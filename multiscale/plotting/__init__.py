@@ -1,6 +1,7 @@
 """Edge: one function per figure; Dataset in, matplotlib Figure out, without pyplot's global state.
 
 md          traces, lattice parameters, spontaneous polarization
+spectra     infrared absorption, permittivity, density of states, Raman map
 metad       free-energy cuts and map, convergence
 landau      coefficients, fitted profiles against the sampled surface
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
@@ -15,6 +16,7 @@ from multiscale.plotting.hysteresis import butterflies, loops
 from multiscale.plotting.landau import coefficients, profiles
 from multiscale.plotting.md import lattice_parameters, spontaneous_polarization, traces
 from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
+from multiscale.plotting.spectra import all_of as spectra_figures
 
 __all__ = [
     "butterflies",
@@ -27,6 +29,7 @@ __all__ = [
     "lattice_parameters",
     "loops",
     "profiles",
+    "spectra_figures",
     "spontaneous_polarization",
     "traces",
     "velocity_autocorrelation",

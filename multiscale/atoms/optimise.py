@@ -1,4 +1,4 @@
-"""Training as a visible loop of epochs: AdamW, a cosine learning rate, averaged weights.
+"""Training as a visible loop of epochs: Muon and Adam, a cosine learning rate, averaged weights.
 
 Frames and labels in, states out; files are read and written by the command line
 (pipeline/training.py). Everything the next epoch needs is in the state, and random numbers belong
@@ -25,6 +25,10 @@ Gradient = Callable[
 ]
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 CLIP = 2.0
+"""A gradient longer than this times the usual length is shortened to it."""
+MOMENTUM, MUON_LENGTH, NEWTON_SCHULZ = 0.95, 0.2, (3.4445, -4.7750, 2.0315)
+VECTOR = 2
+"""Parameters of up to two axes are one vector for each species; of more, matrices."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,12 @@ class Tolerances:
     eV/angstrom^3, e*angstrom/atom, e, e*angstrom^2/V per atom.
     """
 
-    energy: Range = (0.01, 0.001)
+    energy: Range = (0.02, 0.003)
     forces: Range = (0.1, 0.1)
     stress: Range = (0.004, 0.004)
-    polarization: Range = (0.03, 0.001)
-    born_charges: Range = (0.1, 0.05)
-    polarizability: Range = (0.01, 0.002)
+    polarization: Range = (0.03, 0.0005)
+    born_charges: Range = (0.1, 0.02)
+    polarizability: Range = (0.005, 0.0003)
 
     def at(self, x: float) -> Weighting:
         """Return the weights after a fraction x of the training."""
@@ -59,7 +63,7 @@ class Schedule:
 
     epochs: int = 300
     batch: int = 4
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     final_rate: float = 1e-5
     weight_decay: float = 1e-3
     average: float = 0.995
@@ -73,10 +77,10 @@ class State(NamedTuple):
     """Where training stands after an epoch.
 
     network is what is being trained, averaged its exponential moving average (what ships), best the
-    averaged weights with the lowest held-out loss; first and second are Adam's moments, norm the
-    usual length of the gradient; offsets
-    (n_datasets,) eV/atom what each further dataset's energies are shifted by; errors and held_out
-    the root-mean-square errors by label, in the order of Labels (NaN where there is none).
+    averaged weights with the lowest held-out loss (the last ones if nothing is held out); first and
+    second are Adam's moments, norm the usual length of the gradient; offsets (n_datasets,) eV/atom
+    what each further dataset's energies are shifted by; errors and held_out the root-mean-square
+    errors by label, in the order of Labels (NaN where there is none).
     """
 
     epoch: int
@@ -135,10 +139,16 @@ def epochs(
     schedule : Schedule
         How.
     gradient : callable
-        loss_gradient (compiled, CPU), or autograd_gradient of training.py (any device).
+        loss_gradient (compiled, CPU), or autograd_gradient of autograd.py (any device).
+
+    Raises
+    ------
+    FloatingPointError
+        If the errors or the weights are no longer finite.
     """
     per_epoch = -(-len(frames) // schedule.batch)
-    for epoch in range(state.epoch, schedule.epochs):
+    while not finished(state, schedule):
+        epoch = state.epoch
         rng = np.random.default_rng([schedule.seed, epoch])
         order = rng.permutation(len(frames))
         total, n, drift = np.zeros(6), np.zeros(6), _Drift(len(state.offsets))
@@ -149,7 +159,7 @@ def epochs(
             ]
             squares, slopes = gradient(state.network, chosen, schedule.tolerances.at(x), rng)
             state = _clip(state, slopes)
-            _adam(state, slopes, schedule, _rate(schedule, x))
+            _move(state, slopes, schedule, _rate(schedule, x))
             keep = min(schedule.average, (1 + state.step) / (10 + state.step))
             _average(state.averaged, state.network, keep)
             state = state._replace(step=state.step + 1)
@@ -160,10 +170,15 @@ def epochs(
             offsets=state.offsets + drift.mean(),
             errors=np.sqrt(np.divide(total, n, out=np.full(6, np.nan), where=n > 0)),
         )
+        _check_finite(state, n)
         state = _compare(state, held_out, schedule)
         yield state
-        if schedule.patience and state.epoch - state.best_epoch >= schedule.patience:
-            return
+
+
+def finished(state: State, schedule: Schedule) -> bool:
+    """Tell whether a training is over: all epochs done, or patience lost."""
+    lost = schedule.patience > 0 and state.epoch - state.best_epoch >= schedule.patience
+    return lost or state.epoch >= schedule.epochs
 
 
 def shifted(frame: Frame, offsets: NDArray[np.float64]) -> Frame:
@@ -209,18 +224,47 @@ def _clip(state: State, slopes: dict[str, Tensor]) -> State:
     return state._replace(norm=0.99 * usual + 0.01 * min(norm, CLIP * usual))
 
 
-def _adam(state: State, slopes: dict[str, Tensor], schedule: Schedule, rate: float) -> None:
-    """Move the parameters, in place, by one step of AdamW (Loshchilov & Hutter, ICLR 2019)."""
+def _move(state: State, slopes: dict[str, Tensor], schedule: Schedule, rate: float) -> None:
+    """Move the parameters, in place: matrices by Muon, vectors by Adam, both with decay.
+
+    Muon steps along the orthogonal factor of the momentum (K. Jordan et al., 2024,
+    kellerjordan.github.io/posts/muon), as long as Adam's steps are (Liu et al.,
+    arXiv:2502.16982, eq. 4); Adam and its decay: Loshchilov and Hutter, ICLR 2019. On these
+    networks a hundred epochs of Muon end where several hundred of Adam alone do.
+    """
     t, (b1, b2) = state.step + 1, BETAS
     with torch.no_grad():
         for name, p in state.network.named_parameters():
             if name.startswith(schedule.frozen):
                 continue
-            m, v, g = state.first[name], state.second[name], slopes[name]
-            m.lerp_(g, 1 - b1)
-            v.mul_(b2).addcmul_(g, g, value=1 - b2)
-            scale = (v / (1 - b2**t)).sqrt_().add_(EPSILON)
-            p.mul_(1 - rate * schedule.weight_decay).addcdiv_(m, scale, value=-rate / (1 - b1**t))
+            m, g = state.first[name], slopes[name]
+            p.mul_(1 - rate * schedule.weight_decay)
+            if p.ndim > VECTOR:
+                m.mul_(MOMENTUM).add_(g)
+                step = orthogonal(g + MOMENTUM * m)
+                p.add_(step, alpha=-rate * MUON_LENGTH * max(p.shape[-2:]) ** 0.5)
+            else:
+                v = state.second[name]
+                m.lerp_(g, 1 - b1)
+                v.mul_(b2).addcmul_(g, g, value=1 - b2)
+                scale = (v / (1 - b2**t)).sqrt_().add_(EPSILON)
+                p.addcdiv_(m, scale, value=-rate / (1 - b1**t))
+
+
+def orthogonal(m: Tensor) -> Tensor:
+    """Return roughly U V^T of the singular value decompositions U S V^T of matrices (..., n, m).
+
+    Five Newton-Schulz steps with Jordan's coefficients: singular values end between 0.7 and 1.2.
+    """
+    x = m.flatten(0, -3)
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.transpose(1, 2) if tall else x
+    x = x / (torch.linalg.matrix_norm(x)[:, None, None] + torch.finfo(x.dtype).tiny)
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(5):
+        square = x @ x.transpose(1, 2)
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.transpose(1, 2) if tall else x).reshape(m.shape)
 
 
 def _average(averaged: Network, network: Network, keep: float) -> None:
@@ -230,13 +274,23 @@ def _average(averaged: Network, network: Network, keep: float) -> None:
             a.lerp_(p, 1 - keep)
 
 
+def _check_finite(state: State, n: NDArray[np.float64]) -> None:
+    """Raise FloatingPointError if training has diverged."""
+    weights = all(bool(torch.isfinite(p).all()) for p in state.network.parameters())
+    if not weights or not np.isfinite(state.errors[n > 0]).all():
+        raise FloatingPointError(
+            f"errors or weights are infinite after epoch {state.epoch}, expected finite numbers: "
+            "training has diverged. Lower learning_rate, or check the labels."
+        )
+
+
 def _compare(state: State, held_out: Sequence[Frame], schedule: Schedule) -> State:
     """Return the state with its held-out errors, and the best weights renewed."""
     if not held_out:
-        return state._replace(best=state.averaged)
+        return state._replace(best=state.averaged, best_epoch=state.epoch)
     squares = measure(state.averaged, [shifted(f, state.offsets) for f in held_out])
     mean = np.divide(squares.total, squares.n, out=np.full(6, np.nan), where=squares.n > 0)
-    loss = float(np.nansum(mean * np.array(schedule.tolerances.at(1.0))))
+    loss = float((mean * np.array(schedule.tolerances.at(1.0)))[squares.n > 0].sum())
     state = state._replace(held_out=np.sqrt(mean))
     if not loss < state.best_loss:
         return state

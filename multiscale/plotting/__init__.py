@@ -6,6 +6,7 @@ metad       free-energy cuts and map, convergence
 landau      coefficients, fitted profiles against the sampled surface
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
 hysteresis  polarization loops, strain butterflies
+parity      a potential against labels, learning curves
 
 Axes carry the units of the field's papers: uC/cm^2, kV/cm or MV/cm, meV per formula unit. What a
 stage itself does not trust is said on the figure.
@@ -16,6 +17,7 @@ from multiscale.plotting.hysteresis import butterflies, loops
 from multiscale.plotting.landau import coefficients, profiles
 from multiscale.plotting.md import lattice_parameters, spontaneous_polarization, traces
 from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
+from multiscale.plotting.parity import learning_curves, parity
 from multiscale.plotting.spectra import all_of as spectra_figures
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "free_energy_map",
     "kernels",
     "lattice_parameters",
+    "learning_curves",
     "loops",
+    "parity",
     "profiles",
     "spectra_figures",
     "spontaneous_polarization",

@@ -35,7 +35,7 @@ class Material(Table, frozen=True):
     gradient: GradientEnergy | None = None
 
     def supercell(self, size: tuple[int, int, int] | int) -> ase.Atoms:
-        """Return the cubic reference repeated `size` times along each axis.
+        """Return the reference repeated `size` times along each lattice vector.
 
         Atoms run cell by cell, z fastest, and within a cell in the order of the record's sites.
         Positions are inside the box, unwrapped: displacements are counted from them.
@@ -44,7 +44,7 @@ class Material(Table, frozen=True):
         cell = ase.Atoms(
             [site.element for site in structure.sites],
             scaled_positions=[site.scaled for site in structure.sites],
-            cell=[structure.lattice_constant] * 3,
+            cell=structure.vectors(),
             pbc=True,
         )
         atoms: ase.Atoms = cell.repeat(size)
@@ -60,6 +60,8 @@ class Material(Table, frozen=True):
     ) -> ase.Atoms:
         """Return a tetragonal polar supercell to start from, polarized along +axis.
 
+        A record that is not cubic knows none: its reference is returned.
+
         Parameters
         ----------
         size : int or three
@@ -72,6 +74,8 @@ class Material(Table, frozen=True):
         """
         atoms = self.supercell(size)
         structure = self._structure()
+        if structure.lattice_constant is None:
+            return atoms
         ratio = 1 + abs(amplitude) * (structure.axis_ratio - 1)
         stretch = np.full(3, ratio ** (-1 / 3))
         stretch[axis] = ratio ** (2 / 3)

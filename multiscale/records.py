@@ -55,12 +55,36 @@ class Site(Table, frozen=True):
     polar: float = 0.0
 
 
-class Structure(Table, frozen=True):
-    """A cubic reference unit cell with Born charges; `lattice_constant` in angstrom."""
+Vector = tuple[Length, Length, Length]
 
-    lattice_constant: Length
+
+class Structure(Table, frozen=True):
+    """A reference unit cell with Born charges.
+
+    `lattice_constant` in angstrom if it is cubic, `lattice` with the three lattice vectors in rows,
+    in angstrom, if not. `axis_ratio` is that of the polar structure a run may start from.
+    """
+
+    lattice_constant: Length | None = None
+    lattice: tuple[Vector, Vector, Vector] | None = None
     axis_ratio: Number = 1.0
     sites: tuple[Site, ...]
+
+    @model_validator(mode="after")
+    def _has_one_lattice(self) -> "Structure":
+        if (self.lattice is None) == (self.lattice_constant is None):
+            raise ValueError(
+                "lattice and lattice_constant are both given or both missing, expected one of "
+                "them. Give lattice_constant for a cubic cell, lattice for any other."
+            )
+        return self
+
+    def vectors(self) -> Array:
+        """Return the lattice vectors in rows, in angstrom."""
+        if self.lattice is not None:
+            return np.array(self.lattice)
+        assert self.lattice_constant is not None
+        return np.eye(3) * self.lattice_constant
 
     def born_charges(self) -> Array:
         """Return the Born charges of the unit cell in e, shape (n_sites, 3, 3).

@@ -1,7 +1,5 @@
 """One static page about a run: doubts first, numbers with unit and error, figures, provenance."""
 
-import base64
-import io
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -12,18 +10,17 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from multiscale import schema
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import manifest as manifests
 from multiscale.pipeline import provenance, store
 from multiscale.pipeline.numbers import Row, by_temperature, numbers
+from multiscale.pipeline.page import Figure, inline, template
 from multiscale.pipeline.registry import STAGES
 
 log = logging.getLogger(__name__)
 NAME = "report.html"
-REM = 2.6  # per inch of a figure on a telephone
 TITLES: Mapping[str, str] = {
     "md": "Molecular dynamics",
     "spectra": "Spectra: infrared, Raman, dielectric, vibrational",
@@ -32,15 +29,6 @@ TITLES: Mapping[str, str] = {
     "gle": "Memory kernel",
     "hysteresis": "Hysteresis loops",
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawn figure as an inline image."""
-
-    caption: str
-    source: str  # data URL
-    width: float = 0.0  # rem, below which its text is too small to read and it scrolls
 
 
 @dataclass(frozen=True)
@@ -91,7 +79,7 @@ def write_report(folder: Path) -> Path:
     manifest = manifests.read(folder)
     sections = [_section(name, datasets, manifest.get(name)) for name in datasets]
     run_file = folder / "run.toml"
-    page = _template().render(
+    page = template(NAME).render(
         name=folder.resolve().name,
         sections=sections,
         n_failed=sum(len(s.failed) for s in sections),
@@ -142,7 +130,7 @@ def _figures(name: str, datasets: Mapping[str, xr.Dataset]) -> Iterator[Figure]:
     for caption, draw in _drawings(name, datasets).items():
         try:
             figure = draw()
-            yield Figure(caption, _inline(figure), round(REM * figure.get_figwidth(), 1))
+            yield inline(caption, figure)
         except Exception as err:  # a figure must not cost the report of a finished run
             log.warning("figure %r of %s could not be drawn: %r", caption, name, err)
             yield Figure(f"{caption}: could not be drawn ({err})", "")
@@ -193,35 +181,4 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
         {"Strain against field": lambda: plotting.butterflies(ds)}
         if "strain" in ds and bool(np.isfinite(ds["strain"].values).any())
         else {}
-    )
-
-
-def _inline(figure: Any) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("multiscale.pipeline", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["seconds"] = _seconds
-    environment.filters["number"] = lambda x: "unknown" if not np.isfinite(x) else f"{x:.4g}"
-    return environment.get_template("report.html")
-
-
-def _seconds(value: float) -> str:
-    if not math.isfinite(value):
-        return "unknown"
-    return (
-        f"{value:.1f} s"
-        if value < 120
-        else f"{value / 60:.1f} min"
-        if value < 7200
-        else f"{value / 3600:.1f} h"
     )

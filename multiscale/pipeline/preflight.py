@@ -14,10 +14,12 @@ def preflight(options: BaseModel) -> None:
     ------
     ValueError
         The potential or material is unknown, the potential was not trained on a species, atoms
-        overlap, or a field is asked of a system without polarization.
+        overlap, a field is asked of a system without polarization, or what is to be recorded does
+        not exist.
     """
     if not {"potential", "ensemble"} <= type(options).model_fields.keys():
         return
+    from multiscale.stages.recording import Moment, take  # noqa: PLC0415 - torch is heavy
     from multiscale.stages.simulation import (  # noqa: PLC0415 - torch is heavy
         SimulationOptions,
         prepare,
@@ -29,3 +31,5 @@ def preflight(options: BaseModel) -> None:
     walkers = prepare(one, options.temperatures[0])
     field = walkers.kT.new_tensor([0.0, 0.0, FIELD]) if any(options.electric_field) else None
     walkers.engine.evaluate(walkers.system, field)
+    at_rest = Moment(walkers.system, 0 * walkers.system.positions, walkers.engine, options.size)
+    take(getattr(options, "record", ()), at_rest)

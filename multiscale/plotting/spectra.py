@@ -40,8 +40,9 @@ def permittivity(spectra: xr.Dataset) -> Figure:
             if "permittivity_static_field" in at:
                 by_field = float(at["permittivity_static_field"])
                 row[0].plot(0, by_field, "x", color=colour, markersize=6)
-        row[0].set(ylabel="Re ε", title=f"{T:g} K")
-        row[1].set(ylabel="Im ε")
+        row[0].set_title(f"{T:g} K", loc="left", fontsize=9)
+        row[0].set_ylabel("Re ε")
+        row[1].set_ylabel("Im ε")
     for ax in axes[-1]:
         ax.set_xlabel(NU)
     style.legend(axes[0, 1], title="static: dots fluctuations, crosses fields", title_fontsize=8)

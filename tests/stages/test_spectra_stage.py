@@ -9,11 +9,14 @@ import xarray as xr
 from scipy.linalg import expm
 
 from multiscale import schema, units
+from multiscale.atoms import phonons
+from multiscale.atoms.relaxation import relax
 from multiscale.atoms.response import fluctuation_factor
 from multiscale.pipeline import store
 from multiscale.pipeline.report import write_report
 from multiscale.plotting.spectra import all_of
 from multiscale.stages import md, spectra
+from multiscale.stages.simulation import prepare
 
 CELL, T, DT = 8.0, 300.0, 0.005
 FACTOR = fluctuation_factor(CELL**3, T)
@@ -182,6 +185,23 @@ def test_toy_ferroelectric_by_field_and_by_fluctuations():
     error = np.hypot(one.permittivity_static_stderr, one.permittivity_static_field_stderr)
     assert abs(apart) < 3 * float(error)
     assert float(error) < 0.3 * float(one.permittivity_static)
+
+
+def test_lines_of_cold_dynamics_are_the_phonons():
+    # Two routes: a nearly harmonic crystal at 3 K, and the second derivatives at its minimum.
+    options = md.Options(
+        potential="toy-ferroelectric", size=(2, 1, 1), temperatures=(3.0,), walkers=4,
+        duration="25 ps", equilibration="3 ps", ensemble="nvt", stride=4, friction=0.5,
+    )  # fmt: skip
+    ds = spectra.run(md.run(options=options), spectra.Options(resolution=8, max_wavenumber=600))
+    walkers = prepare(options.model_copy(update={"walkers": 1}), 3.0)
+    rest = relax(walkers.engine, walkers.system, tolerance=1e-7, most=5000).system
+    modes = phonons.normal_modes(phonons.hessian(walkers.engine, rest), rest.masses.numpy())
+    charge = phonons.mode_charges(modes, rest.sites.charges.numpy()) ** 2
+    for axis in (0, 2):
+        expected = modes.wavenumber[charge[:, axis].argmax()]
+        line = ds.infrared_absorption.isel(temperature=0, axis=axis).idxmax("wavenumber")
+        assert float(line) == pytest.approx(expected, abs=4)
 
 
 def test_command_reads_and_writes_files_and_figures(tmp_path):

@@ -1,6 +1,6 @@
 """The loss of labelled structures and its gradient by the weights, by the compiled passes.
 
-The same loss as torch's autograd gives in training.py, several times faster on a CPU. Labels that
+The same loss as torch's autograd gives in autograd.py, several times faster on a CPU. Labels that
 are derivatives (forces, stress, Born charges) enter as a direction d in positions and strain, and
 the gradient of dO/dd by the weights is taken as a central difference over +-STEP angstrom of the
 gradient of O: exact to second order, with a relative error of about 3e-4, far below the noise

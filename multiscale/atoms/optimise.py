@@ -264,7 +264,8 @@ def orthogonal(m: Tensor) -> Tensor:
     for _ in range(5):
         square = x @ x.transpose(1, 2)
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.transpose(1, 2) if tall else x).reshape(m.shape)
+    out: Tensor = (x.transpose(1, 2) if tall else x).reshape(m.shape)
+    return out
 
 
 def _average(averaged: Network, network: Network, keep: float) -> None:

@@ -1,6 +1,6 @@
 """From labelled structures to what training starts from: frames, references, standardisation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ase
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from multiscale.atoms.features import products, scalars
 from multiscale.atoms.frames import labels
 from multiscale.atoms.gradient import MARGIN, Frame
+from multiscale.atoms.harmonics import N_VECTORS
 from multiscale.atoms.neighbours import Neighbourhoods, find_pairs, pad
 from multiscale.atoms.network import Architecture, Network
 from multiscale.atoms.system import System
@@ -36,25 +37,47 @@ def oxidation(species: Sequence[int], frames: Sequence[ase.Atoms]) -> tuple[int,
             "species. Give the option oxidation."
         )
     charges = {z: COMMON_CHARGES[z] for z in species}
+    check_neutral(charges, frames)
+    return tuple(charges[z] for z in species)
+
+
+def check_neutral(charges: Mapping[int, int], frames: Sequence[ase.Atoms]) -> None:
+    """Raise ValueError if the oxidation numbers of a frame do not add up to zero: its dipole would
+    depend on the origin.
+    """
     for atoms in frames:
         if total := sum(charges[int(z)] for z in atoms.numbers):
             raise ValueError(
                 f"sum of the oxidation numbers of {atoms.get_chemical_formula()} is {total}, "
-                "expected 0. Give the option oxidation."
+                "expected 0. Give the option oxidation, one integer for each species."
             )
-    return tuple(charges[z] for z in species)
 
 
-def reference_energies(frames: Sequence[ase.Atoms], species: Sequence[int]) -> NDArray[np.float64]:
+def reference_energies(
+    frames: Sequence[ase.Atoms],
+    species: Sequence[int],
+    known: Callable[[ase.Atoms], float] | None = None,
+) -> NDArray[np.float64]:
     """Return the energies per atom of each species that fit the frames' energies best (eV).
 
     Where the compositions leave them open, the shortest vector is taken.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        Those without an energy are left out.
+    species : sequence of int
+        Atomic numbers.
+    known : callable, optional
+        Frame -> the part of its energy in eV that is known already, and is not fitted.
     """
     have = [(atoms, e) for atoms in frames if (e := labels(atoms).energy) is not None]
     if not have:
         return np.zeros(len(species))
     counts = np.array([[int((atoms.numbers == z).sum()) for z in species] for atoms, _ in have])
     energies = np.array([e for _, e in have])
+    if known is not None:
+        energies = energies - [known(atoms) for atoms, _ in have]
     return np.asarray(np.linalg.lstsq(counts.astype(float), energies, rcond=None)[0])
 
 
@@ -118,3 +141,30 @@ def standardise(network: Network, frames: Sequence[Frame]) -> None:
             if network.architecture.response:
                 rms = y.mean(0).sqrt()
                 network.product_scale[s] = 1 / (rms + 0.1 * rms.mean())
+
+
+def silence(network: Network, frames: Sequence[Frame]) -> None:
+    """Set to zero, for good, the responses that no label of a species' frames can teach.
+
+    What is not trained would be noise: the dipole of a species without polarization and Born
+    charges becomes that of its oxidation number, its polarizability without labels zero.
+    """
+    split = N_VECTORS * network.architecture.mixed
+    with torch.no_grad():
+        for s in range(len(network.architecture.species)):
+            mine = [frame.labels for frame in frames if (frame.species == s).any()]
+            if all(y.polarization is None and y.born_charges is None for y in mine):
+                network.gates[s, :, :split] = 0
+                network.gate_bias[s, :split] = 0
+            if all(y.polarizability is None for y in mine):
+                network.gates[s, :, split:] = 0
+                network.gate_bias[s, split:] = 0
+                network.isotropic[s] = 0
+
+
+def only_response(frames: Sequence[Frame]) -> list[Frame]:
+    """Return the frames with a label of the response, without their other labels."""
+    bare = [
+        f._replace(labels=f.labels._replace(energy=None, forces=None, stress=None)) for f in frames
+    ]
+    return [frame for frame in bare if frame.labels.names]

@@ -3,7 +3,7 @@
 Forces are already derivatives, so their loss needs a second one. It is taken as a directional
 derivative: with the loss gradient by forces and stress as a direction d in positions and cell, the
 gradient by the weights is that of dE/dd, a central difference of two first-order gradients at
-displaced positions (training.py). So this pass of first order serves every label.
+displaced positions (gradient.py). So this pass of first order serves every label.
 """
 
 from typing import Any, NamedTuple

@@ -1,83 +1,49 @@
 """From labelled structures to a potential with its model card."""
 
-import hashlib
+import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import ase
 import numpy as np
 import torch
 from ase.data import chemical_symbols
+from numpy.typing import NDArray
 
-import multiscale
 from multiscale.atoms.autograd import autograd_gradient
-from multiscale.atoms.errors import evaluate
-from multiscale.atoms.frames import labels, read_labelled, split_frames
+from multiscale.atoms.card import model_card
+from multiscale.atoms.frames import labels
 from multiscale.atoms.gradient import Frame, loss_gradient
 from multiscale.atoms.network import Architecture, Network
-from multiscale.atoms.optimise import Schedule, State, Tolerances, epochs, start
+from multiscale.atoms.optimise import Schedule, State, epochs, start
 from multiscale.atoms.potential import ElectricPotential
-from multiscale.atoms.prepare import make_frames, oxidation, reference_energies, standardise
+from multiscale.atoms.prepare import (
+    check_neutral,
+    make_frames,
+    only_response,
+    oxidation,
+    reference_energies,
+    silence,
+    standardise,
+)
+from multiscale.atoms.recipe import Data, Recipe, read_data
+from multiscale.atoms.system import System
 
-ENERGY_PART = ("radial", "mixing", "linear", "weight", "bias")
-"""Parameters that stay when only the response is trained (prefixes of names)."""
+__all__ = ["Job", "finish", "prepare", "run", "train"]
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """Sizes and schedule of a training: the options of train().
-
-    cutoff in angstrom; held_out is the fraction of each file that only tests; widths are multiples
-    of 16. response is the width behind dipole and polarizability (None: 32 if a file has electric
-    labels, else 0). references "shared" for files of one functional, "own" if each has its own zero
-    of energy. initial is the potential that training starts from; response_only keeps its energy.
-    """
-
-    epochs: int = 300
-    batch: int = 4
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-3
-    cutoff: float = 5.5
-    n_radial: int = 10
-    channels: int = 16
-    mixed: int = 32
-    hidden: tuple[int, int] = (64, 32)
-    response: int | None = None
-    oxidation: Mapping[str, int] = field(default_factory=dict)
-    references: str = "shared"
-    held_out: float = 0.1
-    patience: int = 0
-    average: float = 0.995
-    tolerances: Tolerances = field(default_factory=Tolerances)
-    initial: str = ""
-    response_only: bool = False
-    device: str = "cpu"
-    seed: int = 0
-
-
-class Data(NamedTuple):
-    """What is trained on: the files' frames, which are held out, and what was noticed."""
-
-    paths: tuple[Path, ...]
-    training: tuple[tuple[ase.Atoms, ...], ...]
-    held_out: tuple[tuple[ase.Atoms, ...], ...]
-
-    @property
-    def frames(self) -> list[ase.Atoms]:
-        """Return all training frames."""
-        return [atoms for part in self.training for atoms in part]
-
-    @property
-    def tests(self) -> list[ase.Atoms]:
-        """Return all held-out frames."""
-        return [atoms for part in self.held_out for atoms in part]
+ELECTRIC = {"polarization", "born_charges", "polarizability"}
+"""The labels that need a response."""
 
 
 class Job(NamedTuple):
-    """A training that can start: data, first state, frames in the form of the loop, schedule."""
+    """A training that can start: data, first state, frames in the form of the loop, schedule.
+
+    references are the energies (n_species,) in eV of each file's atoms, numbers the dataset whose
+    offset its frames share.
+    """
 
     data: Data
     recipe: Recipe
@@ -85,24 +51,8 @@ class Job(NamedTuple):
     training: list[Frame]
     held_out: list[Frame]
     schedule: Schedule
-
-
-def read_data(dataset_paths: Sequence[str | Path], recipe: Recipe) -> Data:
-    """Return the frames of the files, checked, and split.
-
-    Raises
-    ------
-    ValueError
-        A file is missing or its labels cannot be right; a species is only in the held-out part.
-    """
-    paths = tuple(Path(path) for path in dataset_paths)
-    training, held_out = [], []
-    for path in paths:
-        frames = read_labelled(path)
-        chosen, testing = split_frames(frames, recipe.held_out, recipe.seed)
-        training.append(tuple(frames[k] for k in chosen))
-        held_out.append(tuple(frames[k] for k in testing))
-    return Data(paths, tuple(training), tuple(held_out))
+    references: list[NDArray[np.float64]]
+    numbers: list[int]
 
 
 def prepare(data: Data, recipe: Recipe) -> Job:
@@ -113,32 +63,23 @@ def prepare(data: Data, recipe: Recipe) -> Job:
     ValueError
         If the oxidation numbers are not known, or the potential to start from does not fit.
     """
-    network = _network(data.frames, recipe)
-    architecture = network.architecture
+    network, parent = _network(data.frames, recipe)
+    references = _references(data, recipe, network, parent)
+    network.reference_energy.copy_(torch.from_numpy(_first_known(references, data, network)))
     own = recipe.references == "own"
-    parts = [part if own else data.frames for part in data.training]
-    references = [reference_energies(part, architecture.species) for part in parts]
-    network.reference_energy.copy_(torch.from_numpy(references[0]))
-    number = range(len(parts)) if own else [0] * len(parts)
-    zipped = zip(data.training, data.held_out, references, number, strict=True)
+    numbers = list(range(len(references))) if own else [0] * len(references)
     training, held_out = [], []
+    zipped = zip(data.training, data.held_out, references, numbers, strict=True)
     for trained, tested, reference, n in zipped:
-        training += make_frames(trained, architecture, reference, n)
-        held_out += make_frames(tested, architecture, reference, n)
-    _standardise(network, training, recipe)
-    schedule = Schedule(
-        recipe.epochs,
-        recipe.batch,
-        recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        average=recipe.average,
-        tolerances=recipe.tolerances,
-        patience=recipe.patience,
-        seed=recipe.seed,
-        frozen=ENERGY_PART if recipe.response_only else (),
-    )
-    state = start(network.to(recipe.device), max(number) + 1)
-    return Job(data, recipe, state, training, held_out, schedule)
+        training += make_frames(trained, network.architecture, reference, n)
+        held_out += make_frames(tested, network.architecture, reference, n)
+    _standardise(network, training, parent)
+    if network.architecture.response and not (parent and parent.electric):
+        silence(network, training)
+    if recipe.response_only:
+        training, held_out = only_response(training), only_response(held_out)
+    state = start(network.to(recipe.device), numbers[-1] + 1)
+    return Job(data, recipe, state, training, held_out, recipe.schedule(), references, numbers)
 
 
 def run(job: Job, state: State | None = None) -> Iterator[State]:
@@ -174,85 +115,44 @@ def train(
 
 
 def finish(job: Job, state: State, seconds: float) -> ElectricPotential:
-    """Return the best potential of a training with its card."""
-    network = state.best.cpu()
-    potential = ElectricPotential(network)
-    frames, tests = job.data.frames, job.data.tests
-    card = {
-        "architecture": network.architecture.to_dict(),
-        "training": {
-            **plain(job.recipe),
-            "best_epoch": state.best_epoch or state.epoch,
-            "files": [path.name for path in job.data.paths],
-            "sha256": [hashlib.sha256(path.read_bytes()).hexdigest() for path in job.data.paths],
-            "frames": len(frames),
-            "seconds": round(seconds),
-            "versions": {"multiscale": multiscale.__version__, "torch": torch.__version__},
-        },
-        "errors": errors(potential, tests) if tests else {},
-        "domain": domain(frames),
-    }
+    """Return the best potential of a training with its card.
+
+    Parameters
+    ----------
+    job : Job
+        What was trained.
+    state : State
+        The last of the training.
+    seconds : float
+        How long it took.
+    """
+    network = copy.deepcopy(state.best).cpu()
+    zeros = [
+        dict(zip(_symbols(network), (r + state.offsets[n]).round(6).tolist(), strict=True))
+        for r, n in zip(job.references, job.numbers, strict=True)
+    ]
+    card = model_card(ElectricPotential(network), job.data, job.recipe, state, zeros, seconds)
     return ElectricPotential(network, card)
 
 
-def plain(recipe: Recipe) -> dict[str, Any]:
-    """Return the options as numbers and lists, for a model card."""
-
-    def simple(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: simple(v) for k, v in value.items() if v is not None}
-        return list(value) if isinstance(value, tuple) else value
-
-    options: dict[str, Any] = simple(asdict(recipe))
-    return options
+def _symbols(network: Network) -> list[str]:
+    return [chemical_symbols[z] for z in network.architecture.species]
 
 
-UNITS = {
-    "energy": ("meV/atom", 1e3),
-    "forces": ("meV/angstrom", 1e3),
-    "stress": ("meV/angstrom^3", 1e3),
-    "polarization": ("me*angstrom/atom", 1e3),
-    "born_effective_charges": ("e", 1.0),
-    "polarizability": ("e*angstrom^2/V", 1.0),
-}
-"""How errors are quoted in a card: unit, and how many of it make one of evaluate()."""
-
-
-def errors(potential: ElectricPotential, frames: Sequence[ase.Atoms]) -> dict[str, Any]:
-    """Return the held-out errors for a card, in the units that people quote."""
-    return {
-        name: {
-            "unit": UNITS[name][0],
-            "mae": float(f"{entry['mae'] * UNITS[name][1]:.4g}"),
-            "rmse": float(f"{entry['rmse'] * UNITS[name][1]:.4g}"),
-            "n": int(entry["n"]),
-        }
-        for name, entry in evaluate(potential, frames).items()
-    }
-
-
-def domain(frames: Sequence[ase.Atoms]) -> dict[str, Any]:
-    """Return what the training frames cover: species, volumes per atom, the largest force."""
-    volumes = [atoms.get_volume() / len(atoms) for atoms in frames]
-    forces = [f for atoms in frames if (f := labels(atoms).forces) is not None]
-    largest = max((float(np.abs(f).max()) for f in forces), default=0.0)
-    return {
-        "species": [
-            chemical_symbols[z] for z in sorted({int(z) for a in frames for z in a.numbers})
-        ],
-        "volume_per_atom": [round(min(volumes), 3), round(max(volumes), 3)],
-        "volume_unit": "angstrom^3",
-        "largest_force": round(largest, 2),
-        "force_unit": "eV/angstrom",
-    }
-
-
-def _network(frames: Sequence[ase.Atoms], recipe: Recipe) -> Network:
-    """Return the network to train, new or from a potential."""
+def _network(
+    frames: Sequence[ase.Atoms], recipe: Recipe
+) -> tuple[Network, ElectricPotential | None]:
+    """Return the network to train, and the potential that it starts from, if any."""
     present = {int(z) for atoms in frames for z in atoms.numbers}
-    electric = any(set(labels(atoms).names) & _ELECTRIC for atoms in frames)
+    electric = any(set(labels(atoms).names) & ELECTRIC for atoms in frames)
+    parent = ElectricPotential.load(recipe.initial) if recipe.initial else None
     response = recipe.response if recipe.response is not None else 32 * electric
-    if not recipe.initial:
+    if (response or recipe.response_only) and not electric and not (parent and parent.electric):
+        raise ValueError(
+            "no frame has a polarization, Born charges or polarizability, expected such labels for "
+            "a potential with a response. Set response = 0, or add labels."
+        )
+    if parent is None:
         species = tuple(sorted(present))
         architecture = Architecture(
             species,
@@ -264,8 +164,7 @@ def _network(frames: Sequence[ase.Atoms], recipe: Recipe) -> Network:
             response,
             _oxidation(species, frames, recipe) if response else (),
         )
-        return Network(architecture, recipe.seed)
-    parent = ElectricPotential.load(recipe.initial)
+        return Network(architecture, recipe.seed), None
     parent.check_species(np.array(sorted(present)))
     old = parent.network.architecture
     response = old.response or response
@@ -275,10 +174,40 @@ def _network(frames: Sequence[ase.Atoms], recipe: Recipe) -> Network:
         recipe.seed,
     )
     network.load_state_dict(parent.network.state_dict(), strict=False)
-    return network
+    return network, parent
 
 
-_ELECTRIC = {"polarization", "born_charges", "polarizability"}
+def _references(
+    data: Data, recipe: Recipe, network: Network, parent: ElectricPotential | None
+) -> list[NDArray[np.float64]]:
+    """Return each file's energy of an atom of each species, in eV: fitted, or the parent's plus
+    what the data add to it.
+    """
+    species, n = network.architecture.species, len(data.paths)
+    if parent is None:
+        known, start_from = None, np.zeros(len(species))
+    else:
+        known, start_from = partial(_energy, parent), parent.network.reference_energy.numpy()
+        if recipe.response_only:
+            return [start_from] * n
+    if recipe.references == "own":
+        return [start_from + reference_energies(part, species, known) for part in data.training]
+    return [start_from + reference_energies(data.frames, species, known)] * n
+
+
+def _energy(potential: ElectricPotential, atoms: ase.Atoms) -> float:
+    return float(potential.evaluate(System.from_ase(atoms), forces=False).energy[0])
+
+
+def _first_known(
+    references: Sequence[NDArray[np.float64]], data: Data, network: Network
+) -> NDArray[np.float64]:
+    """Return for each species the reference of the first file that holds it."""
+    out = references[0].copy()
+    for s, z in enumerate(network.architecture.species):
+        holds = [any(z in atoms.numbers for atoms in part) for part in data.training]
+        out[s] = references[holds.index(True) if True in holds else 0][s]
+    return out
 
 
 def _oxidation(
@@ -293,13 +222,17 @@ def _oxidation(
             f"oxidation has no entry for {', '.join(missing)}, expected one for each species. "
             "Add it."
         )
-    return tuple(recipe.oxidation[chemical_symbols[z]] for z in species)
+    charges = {z: recipe.oxidation[chemical_symbols[z]] for z in species}
+    check_neutral(charges, frames)
+    return tuple(charges.values())
 
 
-def _standardise(network: Network, frames: Sequence[Frame], recipe: Recipe) -> None:
-    """Standardise features and products; a potential that is continued keeps its features' own."""
-    mean, scale = network.feature_mean.clone(), network.feature_scale.clone()
+def _standardise(
+    network: Network, frames: Sequence[Frame], parent: ElectricPotential | None
+) -> None:
+    """Standardise features and products; a potential that is continued keeps its own."""
     standardise(network, frames)
-    if recipe.initial:
-        network.feature_mean.copy_(mean)
-        network.feature_scale.copy_(scale)
+    if parent is not None:
+        kept = parent.network.state_dict()
+        names = ("feature_mean", "feature_scale", "product_scale")
+        network.load_state_dict({k: kept[k] for k in names if k in kept}, strict=False)

@@ -1,20 +1,35 @@
-"""The commands `train` and `evaluate`: labelled structures in, a potential or its errors out."""
+"""The command `train`: labelled structures in, a potential out; the same command continues it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 import numpy as np
+import torch
+from tqdm import tqdm
 
-from multiscale.atoms.kinematics import closest_distance
-from multiscale.atoms.potential import ElectricPotential
-from multiscale.atoms.train import errors, read_labelled, train
-from multiscale.atoms.training import Progress
+from multiscale.atoms.errors import QUOTED
+from multiscale.atoms.optimise import Schedule, State
+from multiscale.atoms.potential import CARD
+from multiscale.atoms.recipe import read_data
+from multiscale.atoms.train import Job, finish, prepare, run
 from multiscale.pipeline import folder as folders
-from multiscale.pipeline import potentials, runfile
+from multiscale.pipeline import potentials, runfile, store
+from multiscale.pipeline.evaluation import error_table
+from multiscale.pipeline.run import Interrupted
 from multiscale.pipeline.single import literal
-from multiscale.stages.simulation import CLOSEST
+from multiscale.pipeline.training_state import (
+    CHECKPOINT,
+    IDENTITY,
+    Keeper,
+    check_same,
+    identity,
+    key,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +39,13 @@ def train_potential(
 ) -> str:
     """Train a potential, write its folder and say how good it is.
 
+    The folder gets weights, card, history and a report; while training runs, a checkpoint that the
+    same command continues from, bit for bit on a CPU.
+
     Parameters
     ----------
     files : sequence of Path
-        Extended XYZ with energy, forces and stress; a part of the first is held out.
+        Extended XYZ with any subset of the six labels; a part of each is held out.
     output : Path
         The folder to write.
     options : Path, optional
@@ -38,56 +56,138 @@ def train_potential(
     Raises
     ------
     ValueError, FileNotFoundError
-        A file is missing or not valid.
+        A file or an option is missing or not valid, or the folder holds something else.
+    Interrupted
+        The user stopped it.
     """
-    table = runfile.parse(options) if options else {}
-    table |= dict(literal(text) for text in values)
-    where = options or Path("--set")
-    chosen = runfile.validate(where, "train", potentials.TrainingOptions, table)
-    for file in files:  # bad data must not leave an empty folder behind
-        read_labelled(file)
+    chosen = read_options(options, values)
+    recipe = chosen.recipe()
+    mine = identity(files, recipe)
+    check_same(output, mine)
+    if (output / CARD).is_file() and not (output / CHECKPOINT).is_file():
+        return f"{output}: this training is finished; nothing was done."
+    torch.set_num_threads(1)  # the bits shall not depend on the number of cores
+    data = read_data(files, recipe)  # bad data must not leave a folder behind
+    for warning in data.warnings:
+        log.warning("%s", warning)
+    job = prepare(data, recipe)
     folders.prepare(output)
-    potential = train(files, chosen.recipe(), _tell)
-    potentials.save(potential, output)
-    return f"{output}\n{error_table(potential.card.get('errors', {}))}"
+    with folders.claim(output):
+        store.sweep([output])
+        store.write_atomic(output / IDENTITY, potentials.to_toml(mine).encode())
+        keeper = Keeper(output, key(mine), chosen.checkpoint)
+        state = _run(job, keeper)
+        return _finish(job, state, keeper)
 
 
-def evaluate_potential(name: str, file: Path) -> str:
-    """Return the errors of a potential on labelled structures as a table.
+def read_options(options: Path | None, values: Sequence[str]) -> potentials.TrainingOptions:
+    """Return the training options of a TOML file, and of "key=value" texts over it.
+
+    A key with a dot goes into a table: tolerances.forces=0.05.
 
     Raises
     ------
-    ValueError
-        There is no such potential, or the file is not valid.
+    ValueError, FileNotFoundError
+        The file is missing, or a key or value is not valid.
     """
-    frames = read_labelled(file)
-    for number, atoms in enumerate(frames):
-        if (distance := closest_distance(atoms.positions, np.array(atoms.cell))) < CLOSEST:
-            raise ValueError(
-                f"{file}: closest atoms of frame {number} are {distance:.3g} angstrom apart, "
-                f"expected at least {CLOSEST:g}. Remove the frame."
-            )
-    return error_table(errors(ElectricPotential.load(name), frames))
+    table = dict(runfile.parse(options)) if options else {}
+    for name, value in map(literal, values):
+        head, dot, rest = name.partition(".")
+        if dot:
+            inner = table.get(head, {})
+            table[head] = {**(inner if isinstance(inner, dict) else {}), rest: value}
+        else:
+            table[name] = value
+    where = options or Path("--set")
+    return runfile.validate(where, "train", potentials.TrainingOptions, table)
 
 
-def error_table(errors: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return errors by label as text."""
-    rows = [("label", "RMSE", "MAE", "unit", "n")]
-    rows += [
-        (name, f"{e['rmse']:.3f}", f"{e['mae']:.3f}", str(e["unit"]), str(e["n"]))
-        for name, e in errors.items()
+def _run(job: Job, keeper: Keeper) -> State:
+    """Return the last state of a training; what was interrupted is kept."""
+    state = first = keeper.load(job.state)
+    if state.epoch:
+        log.info("continuing after epoch %d of %d", state.epoch, job.schedule.epochs)
+    else:
+        log.info(
+            "%d training frames, %d held out, %d weights",
+            len(job.training),
+            len(job.held_out),
+            sum(p.numel() for p in state.network.parameters()),
+        )
+    try:
+        with progress(job.schedule, state.epoch, sys.stderr) as show:
+            for state in run(job, first):
+                keeper.note(state)
+                show(state)
+    except KeyboardInterrupt:
+        keeper.flush()
+        raise Interrupted(
+            f"stopped after epoch {state.epoch} of {job.schedule.epochs}; the same command "
+            "continues."
+        ) from None
+    keeper.flush()
+    if state.epoch < job.schedule.epochs:
+        log.info("no lower held-out loss since epoch %d: stopped early", state.best_epoch)
+    return state
+
+
+def _finish(job: Job, state: State, keeper: Keeper) -> str:
+    """Write the potential and all that is said about it; the checkpoint goes last."""
+    potential, folder = finish(job, state, keeper.seconds), keeper.folder
+    potentials.save(potential, folder)
+    keeper.write_history()
+    keeper.remove()
+    if not job.data.tests:
+        return f"{folder}\nno frame was held out: the errors are not known"
+    return f"{folder}\n{error_table(potential.card['errors'])}"
+
+
+@contextmanager
+def progress(
+    schedule: Schedule, done: int, stream: TextIO, interval: float = 30.0
+) -> Iterator[Callable[[State], None]]:
+    """Show how far a training is and its errors: a bar on a terminal, else lines in the log.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Of the training.
+    done : int
+        Epochs that are done already.
+    stream : TextIO
+        Where a bar would go.
+    interval : float
+        Seconds between two lines.
+    """
+    if stream.isatty():
+        with tqdm(total=schedule.epochs, initial=done, desc="train", file=stream) as bar:
+
+            def draw(state: State) -> None:
+                bar.set_postfix_str(summary(state), refresh=False)
+                bar.update(state.epoch - bar.n)
+
+            yield draw
+        return
+    said = -np.inf
+
+    def tell(state: State) -> None:
+        nonlocal said
+        if time.monotonic() - said >= interval or state.epoch == schedule.epochs:
+            said = time.monotonic()
+            log.info("epoch %d of %d: %s", state.epoch, schedule.epochs, summary(state))
+
+    yield tell
+
+
+def summary(state: State) -> str:
+    """Return the held-out errors of a state, or those in training if nothing is held out."""
+    held = bool(np.isfinite(state.held_out).any())
+    units = {**QUOTED, "polarizability": ("e*angstrom^2/V/atom", 1.0)}
+    shown = [
+        f"{name.replace('_', ' ')} {scale * error:.3g} {unit}"
+        for (name, (unit, scale)), error in zip(
+            units.items(), state.held_out if held else state.errors, strict=True
+        )
+        if np.isfinite(error)
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
-def _tell(progress: Progress) -> None:
-    log.info(
-        "epoch %d: energy %.2f meV/atom, forces %.1f meV/angstrom",
-        progress.epoch,
-        1e3 * progress.energy,
-        1e3 * progress.forces,
-    )
+    return f"{'held-out' if held else 'training'} {', '.join(shown)}"

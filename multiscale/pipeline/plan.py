@@ -201,6 +201,9 @@ def _named_input(value: str, folder: str) -> str:
     """Return a name with the hash of what it stands for, whether a path or shipped."""
     if Path(value).exists():
         return f"sha256:{_tree_hash(Path(value))}"
+    prefix, _, file = value.partition(":")  # of another package, such as mace:FILE
+    if file and Path(file).exists():
+        return f"{prefix}:sha256:{_tree_hash(Path(file))}"
     for shipped in (data_path(folder, value), data_path(folder, f"{value}.toml")):
         if shipped.exists():
             return f"{value}@{_tree_hash(shipped)}"

@@ -141,8 +141,10 @@ def shared_values(path: Path, tables: Mapping[str, Any]) -> dict[str, Any]:
         shared["seed"] = validate(path, "run", RunTable, tables["run"]).seed
     if "potential" in tables:
         name = validate(path, "potential", PotentialTable, tables["potential"]).name
-        beside = path.parent / name
-        shared["potential"] = str(beside) if beside.exists() and not Path(name).exists() else name
+        prefix, colon, file = name.rpartition(":")  # mace:FILE and the like
+        beside = path.parent / file
+        found = beside.exists() and not Path(file).exists()
+        shared["potential"] = f"{prefix}{colon}{beside}" if found else name
     if "structure" in tables:
         structure = validate(path, "structure", StructureTable, tables["structure"])
         shared |= structure.model_dump(exclude_none=True)

@@ -1,15 +1,20 @@
-"""Potentials by name: what ships, a file of the user's, or a toy for quick trials."""
+"""Potentials by name: what ships, the user's, one of another package, or a toy for quick trials."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 
 from multiscale.atoms.driving import Potential
+from multiscale.atoms.foreign import ForeignPotential
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.toy import ToyCrystal
+from multiscale.stages.foreign import is_foreign, load_foreign
 
 TOYS: dict[str, Callable[[], Potential]] = {"toy-ferroelectric": ToyCrystal}
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+Engine = Any
+"""A Potential, an ASE calculator, or a sequence of calculators, one for each walker."""
 
 
 def load_engine(name: str, dtype: str = "float32", device: str = "cpu") -> Potential:
@@ -18,8 +23,9 @@ def load_engine(name: str, dtype: str = "float32", device: str = "cpu") -> Poten
     Parameters
     ----------
     name : str
-        "toy-ferroelectric" (analytic, always float64 on the CPU), or what
-        ElectricPotential.load() accepts: a shipped name or a folder.
+        "toy-ferroelectric" (analytic, always float64 on the CPU), what load_foreign() accepts
+        ("mace:FILE", "deepmd:FILE", ...), or what ElectricPotential.load() does: a shipped name or
+        a folder.
     dtype : str
         "float32" or "float64".
     device : str
@@ -28,11 +34,38 @@ def load_engine(name: str, dtype: str = "float32", device: str = "cpu") -> Poten
     Raises
     ------
     ValueError
-        If there is no such potential.
+        If there is no such potential, or the package that it needs is missing.
     """
     if name in TOYS:
         return TOYS[name]()
+    if is_foreign(name):
+        return load_foreign(name, dtype, device)
     return ElectricPotential.load(name, device=device, dtype=DTYPES[dtype])
+
+
+def as_engine(engine: Engine) -> Potential:
+    """Return what can drive a stage: a Potential as it is, ASE calculators as ForeignPotential.
+
+    Parameters
+    ----------
+    engine : Potential, ASE calculator or sequence of ASE calculators
+        A sequence has one calculator for each walker.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if not isinstance(engine, Sequence) and hasattr(engine, "evaluate"):
+        return cast(Potential, engine)
+    return ForeignPotential(engine)
+
+
+def origin(engine: Potential) -> dict[str, str]:
+    """Return the attributes that say which calculator a potential of another package is."""
+    if not isinstance(engine, ForeignPotential):
+        return {}
+    return {"calculator": engine.description}
 
 
 def reset(engine: Potential) -> None:

@@ -15,6 +15,7 @@ from multiscale.atoms.diagnostics import half_drift, integrated_time, largest_ju
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.atoms.system import System
+from multiscale.stages.described import empty
 from multiscale.stages.engines import reset
 from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
 from multiscale.stages.recording import Moment, RecordName, atoms_of, take
@@ -22,7 +23,6 @@ from multiscale.stages.simulation import (
     SimulationOptions,
     Trajectory,
     Walkers,
-    empty,
     prepare,
 )
 from multiscale.stages.temperatures import each_temperature, merge, split
@@ -178,7 +178,9 @@ def _pause(
 def _pack(options: Options, walkers: Walkers, trajectory: Trajectory) -> xr.Dataset:
     """Return the Dataset of one temperature with its trust entries."""
     temperature = options.temperatures[0]
-    ds = empty(temperature, options).assign(trajectory.variables(walkers.reference))
+    ds = empty(temperature, options, walkers.definition).assign(
+        trajectory.variables(walkers.reference)
+    )
     if "velocities" in options.record:
         ds = ds.assign(atoms_of(walkers.system))
     ds["electric_field"] = (("time", "axis"), field(options, options.times))

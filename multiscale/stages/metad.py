@@ -16,6 +16,7 @@ from multiscale import sampling, schema, units
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.sampling import CellBias, Metadynamics, Polarization, WellTempered
+from multiscale.stages.described import empty
 from multiscale.stages.engines import reset
 from multiscale.stages.metad_doubts import doubt_convergence
 from multiscale.stages.metad_options import Options, well_tempered
@@ -30,7 +31,6 @@ from multiscale.stages.options import (
 from multiscale.stages.simulation import (
     Trajectory,
     Walkers,
-    empty,
     prepare,
 )
 from multiscale.stages.temperatures import each_temperature, merge, split
@@ -107,7 +107,7 @@ def _run_temperature(
     sofar = _Run(Trajectory(*shape), np.zeros(shape), Metadynamics(settings))
     _simulate(options, walkers, sofar, progress, checkpoint)
     sofar.metad.commit()
-    ds = _analyse(options, settings, sofar, walkers.reference)
+    ds = _analyse(options, settings, sofar, walkers)
     return schema.finish("metad", ds)
 
 
@@ -151,7 +151,7 @@ def _record(options: Options, walkers: Walkers, sofar: _Run, state: State, field
         sofar.bias[:, k] = state.bias_energy.numpy()
 
 
-def _analyse(options: Options, settings: WellTempered, sofar: _Run, reference: Array) -> xr.Dataset:
+def _analyse(options: Options, settings: WellTempered, sofar: _Run, walkers: Walkers) -> xr.Dataset:
     """Return the Dataset without units: free energy, trajectory, hills, convergence."""
     temperature, kT = options.temperatures[0], settings.kT
     hills = sofar.metad.hills
@@ -182,7 +182,8 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, reference: A
     weight = np.exp(log_weight[:, kept] - log_weight[:, kept].max())
     volumes = np.abs(np.linalg.det(sofar.trajectory.arrays["cell"][:, kept]))
     volume = float(np.average(volumes, weights=weight))
-    ds = empty(temperature, options).assign(sofar.trajectory.variables(reference))
+    ds = empty(temperature, options, walkers.definition)
+    ds = ds.assign(sofar.trajectory.variables(walkers.reference))
     ds = ds.assign(surface_variables(options.names, surface, from_hills, axes, volume))
     ds = ds.assign(
         bias=(("temperature", "walker", "time"), sofar.bias[None]),

@@ -8,8 +8,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from multiscale import sampling, units
 from multiscale.sampling import Wall, WellTempered
+from multiscale.stages.described import broken_symmetry
 from multiscale.stages.options import CoulombPerM2, ElectronVolt, Picoseconds
-from multiscale.stages.simulation import SimulationOptions, broken_symmetry
+from multiscale.stages.simulation import SimulationOptions
 
 Array = NDArray[np.float64]
 

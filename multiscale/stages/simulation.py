@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
-import xarray as xr
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
@@ -123,7 +122,8 @@ class Walkers(NamedTuple):
     ensemble: Ensemble
     kT: torch.Tensor  # noqa: N815
     generators: list[np.random.Generator]
-    reference: Array  # (3, 3) cubic reference cell of one system, angstrom
+    reference: Array  # (3, 3) reference cell of one system, angstrom
+    definition: str  # how the polarization is defined
 
 
 def prepare(options: SimulationOptions, temperature: float) -> Walkers:
@@ -152,13 +152,17 @@ def prepare(options: SimulationOptions, temperature: float) -> Walkers:
     )
     one = System.from_ase(start).replace(sites=sites)
     numbers = [stream(options.seed, millikelvin(temperature), w) for w in range(options.walkers)]
+    engine = load_engine(options.potential, options.dtype)
     return Walkers(
-        engine=load_engine(options.potential, options.dtype),
+        engine=engine,
         system=System.concatenate([one] * options.walkers),
         ensemble=make_ensemble(options, np.array(reference.cell)),
         kT=torch.full((options.walkers,), units.KB * temperature, dtype=torch.float64),
         generators=numbers,
         reference=np.array(reference.cell),
+        definition="model dipole"
+        if getattr(engine, "electric", False)
+        else f"Born charges of material {options.material} times displacements",
     )
 
 
@@ -249,43 +253,3 @@ class Trajectory:
         }
         arrays = {**self.arrays, "strain": strain(self.arrays["cell"], reference)}
         return {n: ((*_RUN, *trailing.get(n, ())), a[None]) for n, a in arrays.items()}
-
-
-def broken_symmetry(options: SimulationOptions, axes: str = "xyz") -> str:
-    """Return in words what makes these axes of the cubic parent different; empty if nothing does.
-
-    A cell held fixed keeps the shape of its start, which is tetragonal unless that is cubic.
-    """
-    size = dict(zip("xyz", options.size, strict=True))
-    clamped = options.ensemble == "nvt" and options.initial == "polar"
-    reasons = {
-        "unequal size": len({size[a] for a in axes}) > 1,
-        "electric field": any(options.electric_field),
-        "stress": any(options.stress),
-        "epitaxial cell": options.ensemble == "epitaxial" or options.in_plane_lattice is not None,
-        "fixed cell of a polar start": clamped,
-    }
-    return ", ".join(reason for reason, holds in reasons.items() if holds)
-
-
-def attributes(options: SimulationOptions) -> dict[str, Any]:
-    """Return the attributes that say how polarization is counted and what was run."""
-    return {
-        "definition": f"Born charges of material {options.material} times displacements",
-        "reference_structure": f"cubic {options.material}, "
-        f"{options.size[0]}x{options.size[1]}x{options.size[2]} cells, unwrapped in time",
-        "formula_units": int(np.prod(options.size)),
-        "timestep": options.timestep,
-        "ensemble": options.ensemble,
-        "friction": options.friction,
-        "pressure": options.pressure,
-        "broken_symmetry": broken_symmetry(options) or "none",
-        "potential": options.potential,
-    }
-
-
-def empty(temperature: float, options: SimulationOptions) -> xr.Dataset:
-    """Return the Dataset of one temperature with coordinates and attributes only."""
-    return xr.Dataset(
-        coords={"temperature": [temperature], "time": options.times}, attrs=attributes(options)
-    )

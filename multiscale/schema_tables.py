@@ -131,7 +131,7 @@ _MD = {
         f"{_RUN} axis axis_b", "e*angstrom^2/V", "polarizability of the supercell"
     ),
     "atomic_number": _optional("atom", "1", "atomic number"),
-    "mass": _optional("atom", "amu", "mass of the atoms"),
+    "atomic_mass": _optional("atom", "amu", "mass of the atoms"),
 }
 
 _METAD = {

@@ -92,5 +92,5 @@ def atoms_of(system: System) -> dict[str, tuple[str, NDArray[Any]]]:
     n = system.n_atoms // system.n_systems
     return {
         "atomic_number": ("atom", system.numbers[:n].numpy()),
-        "mass": ("atom", system.masses[:n].numpy()),
+        "atomic_mass": ("atom", system.masses[:n].numpy()),
     }

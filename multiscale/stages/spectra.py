@@ -166,7 +166,7 @@ def _temperature(md: xr.Dataset, grid: Grid, options: Options) -> Found:
 
 def _vibrations(md: xr.Dataset, grid: Grid, seen: NDArray[np.bool_]) -> Found:
     _, index = np.unique(md["atomic_number"].values, return_inverse=True)
-    one = vibrational_density(md["velocity"].values, md["mass"].values, index, grid)
+    one = vibrational_density(md["velocity"].values, md["atomic_mass"].values, index, grid)
     dims = ("wavenumber", "species")
     return {"vibrational_density": (dims, one.mean[seen], one.stderr[seen])}
 

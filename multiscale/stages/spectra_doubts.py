@@ -146,10 +146,9 @@ def _fast_share(md: xr.Dataset, grid: Grid) -> float:
     P = md["polarization"].values
     moving, weights = [P - P.mean(axis=1, keepdims=True)], [2.0]
     if "velocity" in md:
-        v = md["velocity"].values
-        moving.append(
-            (v * np.sqrt(md["mass"].values)[:, None]).reshape(*v.shape[:2], -1)[:, :, :300]
-        )
+        v = md["velocity"].values[:, :, :_ATOMS]
+        v = v * np.sqrt(md["atomic_mass"].values[:_ATOMS, None])
+        moving.append(v.reshape(*v.shape[:2], -1))
         weights.append(0.0)
     shares = []
     for x, power in zip(moving, weights, strict=True):

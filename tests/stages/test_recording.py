@@ -39,7 +39,7 @@ def test_velocities_carry_the_kinetic_temperature():
     schema.require(ds, "md")
     assert ds.velocity.dims == ("temperature", "walker", "time", "atom", "axis")
     assert ds.velocity.attrs["units"] == "angstrom/ps"
-    twice = (ds.mass * units.AMU * ds.velocity**2).sum(("atom", "axis"))
+    twice = (ds.atomic_mass * units.AMU * ds.velocity**2).sum(("atom", "axis"))
     expected = ds.kinetic_temperature * units.KB * 3 * ds.sizes["atom"]
     assert twice.values == pytest.approx(expected.values, rel=1e-6)
     assert ds.atomic_number.values[:5].tolist() == [82, 22, 8, 8, 8]

@@ -61,7 +61,7 @@ def planted(seed=1, walkers=6, frames=4000, field=(0.0, 0.0, 0.0), electrons=Tru
             "velocity": ((*run, "atom", "axis"), np.stack([speed, speed * 0.5], -2)[None]),
             "polarizability": ((*run, "axis", "axis_b"), alpha[None]),
             "atomic_number": ("atom", [8, 22]),
-            "mass": ("atom", [16.0, 64.0]),
+            "atomic_mass": ("atom", [16.0, 64.0]),
         },
         coords={"temperature": [T], "time": DT * np.arange(frames)},
         attrs={

@@ -10,18 +10,23 @@ from typing import TextIO
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from multiscale.atoms.errors import QUOTED
+from multiscale.atoms import extrapolation
+from multiscale.atoms.errors import QUOTED, compare
 from multiscale.atoms.optimise import Schedule, State
-from multiscale.atoms.potential import CARD
-from multiscale.atoms.recipe import read_data
+from multiscale.atoms.potential import CARD, ElectricPotential
+from multiscale.atoms.recipe import Data, read_data
+from multiscale.atoms.system import System
 from multiscale.atoms.train import Job, finish, prepare, run
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import potentials, runfile, store
+from multiscale.pipeline.committees import save_active_set
 from multiscale.pipeline.evaluation import error_table
 from multiscale.pipeline.run import Interrupted
 from multiscale.pipeline.single import literal
+from multiscale.pipeline.training_report import write_training_report
 from multiscale.pipeline.training_state import (
     CHECKPOINT,
     IDENTITY,
@@ -32,6 +37,9 @@ from multiscale.pipeline.training_state import (
 )
 
 log = logging.getLogger(__name__)
+Array = NDArray[np.float64]
+SHOWN = 200
+"""Training frames whose predictions the report shows, about."""
 
 
 def train_potential(
@@ -136,10 +144,33 @@ def _finish(job: Job, state: State, keeper: Keeper) -> str:
     potential, folder = finish(job, state, keeper.seconds), keeper.folder
     potentials.save(potential, folder)
     keeper.write_history()
+    _write_active_set(potential, job.data, folder)
+    history = {name: column.tolist() for name, column in keeper.record.items()}
+    write_training_report(folder, potential.card, history, _predictions(potential, job.data))
     keeper.remove()
     if not job.data.tests:
         return f"{folder}\nno frame was held out: the errors are not known"
     return f"{folder}\n{error_table(potential.card['errors'])}"
+
+
+def _write_active_set(potential: ElectricPotential, data: Data, folder: Path) -> None:
+    """Keep what tells extrapolation along a trajectory, if the data span enough for it."""
+    try:
+        active = extrapolation.build(potential, map(System.from_ase, data.frames))
+    except ValueError as err:
+        log.warning("no active set is written: %s", err)
+        return
+    save_active_set(active, folder)
+
+
+def _predictions(potential: ElectricPotential, data: Data) -> dict[str, tuple[Array, Array]]:
+    """Return label -> (reference, predicted) on held-out and, with "_training", trained frames."""
+    some = [part[:: max(1, len(data.frames) // SHOWN)] for part in data.training]
+    frames = [atoms for part in some for atoms in part]
+    groups = [n for n, part in enumerate(some) for _ in part]
+    trained = compare(potential, frames, groups)
+    tested = compare(potential, data.tests, data.groups) if data.tests else {}
+    return {**{f"{name}_training": pair for name, pair in trained.items()}, **tested}
 
 
 @contextmanager

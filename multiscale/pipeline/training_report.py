@@ -48,7 +48,7 @@ def write_training_report(
         The model card; its tables training, data, domain and errors are shown where they are there.
     history : mapping
         "epoch", and root-mean-square errors by label, with "_held_out" on held-out frames, in
-        errors.UNITS; NaN where unknown.
+        errors.UNITS (polarizability per atom); NaN where unknown.
     predictions : mapping
         label -> (reference, predicted) on held-out frames as compare() gives them, in errors.UNITS;
         with "_training" after the label those on training frames.
@@ -145,6 +145,7 @@ def _curves(history: Mapping[str, Sequence[float]]) -> list[Figure]:
     if not len(history.get("epoch", ())):
         return []
     units = {**UNITS, "born_charges": UNITS["born_effective_charges"]}
+    units["polarizability"] += "/atom"  # what training measures; evaluate() quotes the cell's
     caption = "Root-mean-square errors after each epoch, on training and held-out frames"
     return [inline(caption, learning_curves(history, units))]
 

@@ -12,6 +12,8 @@ gradient    the loss and its gradient, compiled (slopes); autograd the same by t
 errors      how far a potential is from labelled frames
 dynamics    molecular dynamics as a visible generator of states; ensembles, generators
 foreign     ForeignPotential: any ASE calculator in place of ours; calculator: ours as one of ASE
+spectra     spectra of fluctuations; response (dielectric), raman, vibrations on top of it
+phonons     zone-centre phonons and their permittivity; relaxation in a field
 toy         an analytic crystal for tests and quick trials
 """
 

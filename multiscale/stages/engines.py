@@ -61,6 +61,11 @@ def as_engine(engine: Engine) -> Potential:
     return ForeignPotential(engine)
 
 
+def name_of(engine: Potential) -> str:
+    """Return what a potential that was given as an object is called in Datasets."""
+    return str(getattr(engine, "name", type(engine).__name__))
+
+
 def origin(engine: Potential) -> dict[str, str]:
     """Return the attributes that say which calculator a potential of another package is."""
     if not isinstance(engine, ForeignPotential):

@@ -104,7 +104,7 @@ def load_foreign(name: str, dtype: str = "float32", device: str = "cpu") -> Pote
     if prefix == "ase":
         return ForeignPotential(_built_in(rest), name=name)
     loader = LOADERS[prefix]
-    if not Path(rest).exists():
+    if not rest or not Path(rest).exists():
         raise ValueError(
             f"file {rest!r} of potential {name!r} does not exist, expected a model of "
             f"{loader.package}. Correct the path after {prefix}:."

@@ -12,11 +12,12 @@ from pydantic import Field, model_validator
 
 from multiscale import schema, units
 from multiscale.atoms.diagnostics import half_drift, integrated_time, largest_jump
+from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.atoms.system import System
 from multiscale.stages.described import empty
-from multiscale.stages.engines import reset
+from multiscale.stages.engines import Engine, origin, reset
 from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
 from multiscale.stages.recording import Moment, RecordName, atoms_of, take
 from multiscale.stages.simulation import (
@@ -73,9 +74,23 @@ def field(options: Options, time: Array) -> Array:
 
 
 def run(
-    *, options: Options, progress: Progress = silent, checkpoint: Checkpoint | None = None
+    *,
+    options: Options,
+    progress: Progress = silent,
+    checkpoint: Checkpoint | None = None,
+    engine: Engine | None = None,
 ) -> xr.Dataset:
     """-> polarization, strain, cell, potential_energy, ... (temperature, walker, time).
+
+    Parameters
+    ----------
+    options : Options
+    progress : callable
+        Given the fraction done.
+    checkpoint : Checkpoint, optional
+        Where a run of one temperature is kept and continued from, bit for bit.
+    engine : Potential, ASE calculator or sequence of ASE calculators, optional
+        What drives the atoms in place of options.potential; a sequence has one for each walker.
 
     Raises
     ------
@@ -86,13 +101,16 @@ def run(
     FloatingPointError
         If the simulation blows up.
     """
-    return each_temperature(_run_temperature, options, progress, checkpoint)
+    return each_temperature(_run_temperature, options, progress, checkpoint, engine)
 
 
 def _run_temperature(
-    options: Options, progress: Progress, checkpoint: Checkpoint | None
+    options: Options,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    potential: Potential | None,
 ) -> xr.Dataset:
-    walkers = prepare(options, options.temperatures[0])
+    walkers = prepare(options, options.temperatures[0], potential)
     at_start = _more(options, walkers, walkers.system, torch.zeros_like(walkers.system.positions))
     trajectory = Trajectory(options.walkers, options.samples, at_start)
     at = _core_field(options)
@@ -184,7 +202,7 @@ def _pack(options: Options, walkers: Walkers, trajectory: Trajectory) -> xr.Data
     if "velocities" in options.record:
         ds = ds.assign(atoms_of(walkers.system))
     ds["electric_field"] = (("time", "axis"), field(options, options.times))
-    ds.attrs["waveform"] = options.waveform
+    ds = ds.assign_attrs(waveform=options.waveform, **origin(walkers.engine))
     return _judge(schema.finish("md", ds), trajectory.arrays, options)
 
 

@@ -13,11 +13,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from multiscale import sampling, schema, units
+from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.sampling import CellBias, Metadynamics, Polarization, WellTempered
 from multiscale.stages.described import empty
-from multiscale.stages.engines import reset
+from multiscale.stages.engines import Engine, origin, reset
 from multiscale.stages.metad_doubts import doubt_convergence
 from multiscale.stages.metad_options import Options, well_tempered
 from multiscale.stages.metad_result import hill_variables, hills_table, surface_variables
@@ -44,7 +45,11 @@ BOOTSTRAP = 1_000_000  # last word of the key of the bootstrap's stream; walkers
 
 
 def run(
-    *, options: Options, progress: Progress = silent, checkpoint: Checkpoint | None = None
+    *,
+    options: Options,
+    progress: Progress = silent,
+    checkpoint: Checkpoint | None = None,
+    engine: Engine | None = None,
 ) -> xr.Dataset:
     """-> free_energy (temperature, px, py, pz), its error and samples, biased trajectory, hills.
 
@@ -55,6 +60,8 @@ def run(
         Given the fraction done.
     checkpoint : Checkpoint, optional
         Where a run of one temperature is kept and continued from, bit for bit.
+    engine : Potential, ASE calculator or sequence of ASE calculators, optional
+        What drives the atoms in place of options.potential; a sequence has one for each walker.
 
     Raises
     ------
@@ -63,7 +70,7 @@ def run(
     FloatingPointError
         If the simulation blows up.
     """
-    return each_temperature(_run_temperature, options, progress, checkpoint)
+    return each_temperature(_run_temperature, options, progress, checkpoint, engine)
 
 
 class _Run(NamedTuple):
@@ -97,11 +104,14 @@ def _strip(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray
 
 
 def _run_temperature(
-    options: Options, progress: Progress, checkpoint: Checkpoint | None
+    options: Options,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    potential: Potential | None,
 ) -> xr.Dataset:
     """Return the Dataset of the one temperature of options."""
     temperature = options.temperatures[0]
-    walkers = prepare(options, temperature)
+    walkers = prepare(options, temperature, potential)
     settings = well_tempered(options, temperature)
     shape = (options.walkers, options.samples)
     sofar = _Run(Trajectory(*shape), np.zeros(shape), Metadynamics(settings))
@@ -198,6 +208,6 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, walkers: Wal
     ds = ds.assign(hill_variables(options.names, sofar.metad, options.timestep))
     ds = ds.assign_attrs(
         bias_factor=options.bias_factor, symmetric_hills=int(options.symmetric_hills),
-        discard=options.discard,
+        discard=options.discard, **origin(walkers.engine),
     )  # fmt: skip
     return doubt_convergence(ds, temperature, kT, surface, from_hills, values)

@@ -126,8 +126,19 @@ class Walkers(NamedTuple):
     definition: str  # how the polarization is defined
 
 
-def prepare(options: SimulationOptions, temperature: float) -> Walkers:
+def prepare(
+    options: SimulationOptions, temperature: float, potential: Potential | None = None
+) -> Walkers:
     """Return the walkers of one temperature, after checking that they can run.
+
+    Parameters
+    ----------
+    options : SimulationOptions
+        Crystal and bath.
+    temperature : float
+        K.
+    potential : Potential, optional
+        What drives the atoms in place of options.potential.
 
     Raises
     ------
@@ -152,7 +163,7 @@ def prepare(options: SimulationOptions, temperature: float) -> Walkers:
     )
     one = System.from_ase(start).replace(sites=sites)
     numbers = [stream(options.seed, millikelvin(temperature), w) for w in range(options.walkers)]
-    engine = load_engine(options.potential, options.dtype)
+    engine = load_engine(options.potential, options.dtype) if potential is None else potential
     return Walkers(
         engine=engine,
         system=System.concatenate([one] * options.walkers),

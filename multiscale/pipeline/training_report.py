@@ -59,7 +59,7 @@ def write_training_report(
     files, elapsed = _files(card), float(training.pop("seconds", math.nan))
     for shown in ("files", "sha256", "held_out_frames"):
         training.pop(shown, None)
-    checks = list(_checks(history, bool(rows)))
+    checks = list(_checks(history, sum(any(row.held_out) for row in rows)))
     page = template("training.html").render(
         name=folder.resolve().name,
         checks=checks,
@@ -109,10 +109,10 @@ def _texts(errors: Mapping[str, float], scale: float) -> tuple[str, str, str]:
     return f"{errors['mae'] * scale:.4g}", f"{errors['rmse'] * scale:.4g}", f"{errors['n']:.0f}"
 
 
-def _checks(history: Mapping[str, Sequence[float]], tested: bool) -> Iterator[Doubt]:
+def _checks(history: Mapping[str, Sequence[float]], tested: int) -> Iterator[Doubt]:
     """Yield whether the training can be believed: tested, not overfitted, finished."""
     yield Doubt(
-        "labels with held-out errors", float(tested), "held-out frames", tested,
+        "held-out labels", float(tested), "at least 1", tested > 0,
         "Hold out a part of the frames, or evaluate the potential on other files.",
     )  # fmt: skip
     for label in UNITS:
@@ -190,7 +190,8 @@ def _domain(domain: Mapping[str, Any]) -> dict[str, str]:
         if name.endswith("_unit"):
             continue
         unit = next((u for k, u in domain.items() if k.endswith("_unit") and _of(k, name)), "")
-        texts[name] = f"{_plain(value)} {unit}".strip()
+        between = isinstance(value, list | tuple) and [type(v) for v in value] == [float] * 2
+        texts[name] = f"{' to '.join(map(str, value)) if between else _plain(value)} {unit}".strip()
     return texts
 
 

@@ -242,7 +242,20 @@ def test_read_only_output_folder(refused, run_file, tmp_path):
 
 def test_training_data_without_labels(refused, tmp_path):
     write(tmp_path / "bare.extxyz", materials.load("pbtio3").polar(1))
-    assert "has no energy (have: none)" in refused("train", "bare.extxyz", "-o", "potential")
+    message = refused("train", "bare.extxyz", "-o", "potential")
+    assert "bare.extxyz: frame 0 has no label, expected energy, forces" in message
+    assert not (tmp_path / "potential").exists()
+
+
+@pytest.mark.parametrize("command", [("evaluate", "pbtio3-pbesol"), ("train", "-o", "potential")])
+def test_stress_in_gpa(refused, tmp_path, command):
+    atoms = materials.load("pbtio3").polar(1)
+    stress = np.array([3.0, 2.0, -4.0, 0.0, 0.1, 0.0])
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((5, 3)), stress=stress)
+    write(tmp_path / "gpa.extxyz", atoms)
+    message = refused(*command, "gpa.extxyz")
+    assert "gpa.extxyz: largest stress of frame 0 is 4 eV/angstrom^3" in message
+    assert "probably in GPa (divide by 160.2)" in message
     assert not (tmp_path / "potential").exists()
 
 

@@ -19,7 +19,7 @@ from multiscale.atoms import ensembles
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import dynamics
 from multiscale.atoms.generators import walker_generator
-from multiscale.atoms.potential import names
+from multiscale.atoms.shipped import names
 from multiscale.atoms.system import Response, System
 from multiscale.stages.engines import load_engine
 from multiscale.stages.simulation import SimulationOptions, prepare

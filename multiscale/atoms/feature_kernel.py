@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.atoms.atomic import combine, invariants
-from multiscale.atoms.fused import gather, make_atom, make_near, transform
+from multiscale.atoms.fused import gather, transform
+from multiscale.atoms.workspace import make_atom, make_near
 from multiscale.compiled import jit
 
 Array = NDArray[Any]

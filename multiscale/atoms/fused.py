@@ -10,7 +10,7 @@ double precision.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,56 +31,12 @@ from multiscale.atoms.atomic import (
 from multiscale.atoms.harmonics import N_HARMONICS
 from multiscale.atoms.pointwise import angular, angular_gradient, basis
 from multiscale.atoms.simd import make_dot, make_outer
+from multiscale.atoms.workspace import at, make_atom, make_near
 from multiscale.compiled import jit
 
 Array = NDArray[Any]
 
 outer16, dot16 = make_outer(16, (1, 3, 5, 7)), make_dot(16)
-
-
-class Geometry(NamedTuple):
-    """Where the atoms are and who is near whom: what a pass reads besides the weights."""
-
-    positions: Array
-    cell: Array
-    species: Array
-    system: Array
-    neighbour: Array
-    shift: Array
-    first: Array
-
-
-class Near(NamedTuple):
-    """The neighbours of one atom: who, unit vectors, distances, basis, harmonics, radial parts."""
-
-    who: Array
-    u: Array
-    r: Array
-    f: Array
-    df: Array
-    Y: Array
-    R: Array
-    dR: Array  # noqa: N815  derivative of R by the distance
-
-
-class Atom(NamedTuple):
-    """What is known at one atom: density, mixed density with a row of ones, scalars, gates, and
-    their gradients.
-    """
-
-    A: Array
-    mixed: Array
-    phi: Array
-    work: Array
-    gates: Array
-    parts: Array
-    out: Array
-    G: Array
-    dmixed: Array
-    dphi: Array
-    dgates: Array
-    add: Array
-    ones: Array
 
 
 @jit
@@ -163,48 +119,6 @@ def separation(
 
 
 @jit
-def make_near(widest: int, w: Any) -> Near:
-    """Return room for the neighbours of one atom."""
-    _, _, B, width = w.radial.shape
-    real = w.radial.dtype
-    return Near(
-        np.empty(widest, np.int64),
-        np.empty((widest, 3)),
-        np.empty(widest),
-        np.empty((widest, B), real),
-        np.empty((widest, B), real),
-        np.empty((widest, N_HARMONICS), real),
-        np.empty((widest, width), real),
-        np.empty((widest, width), real),
-    )
-
-
-@jit
-def make_atom(w: Any) -> Atom:
-    """Return room for what is computed at one atom."""
-    K, M = w.mixing.shape[2:]
-    F, real = w.weight1.shape[1], w.radial.dtype
-    G = w.gates.shape[2]
-    widest = max(w.weight1.shape[2], w.weight2.shape[2], w.response1.shape[2])
-    mixed = np.ones((N_HARMONICS + 1) * M, real)
-    return Atom(
-        np.empty((N_HARMONICS, K), real),
-        mixed,
-        np.empty(F, real),
-        np.empty((8, widest), real),
-        np.empty(G, real),
-        np.empty(8 * M, real),
-        np.empty(9),
-        np.empty((N_HARMONICS, K), real),
-        np.empty((N_HARMONICS + 1) * M, real),
-        np.empty(F, real),
-        np.empty(G, real),
-        np.empty(F, real),
-        np.ones(M, real),
-    )
-
-
-@jit
 def gather(g: Any, w: Any, i: int, near: Any, A: Array, slopes: bool) -> int:
     """Fill near with the neighbours of atom i, A with its density; return how many there are."""
     h, si, n, begin, group = g.cell[g.system[i]], g.species[i], 0, 0, 0
@@ -261,6 +175,15 @@ def descend(a: Any, w: Any, si: int, seed: float, seeds: Array, responsive: bool
 
 
 @jit
+def widest_row(first: Array) -> int:
+    """Return the largest number of pairs of an atom, at least one."""
+    widest = 1
+    for i in range(len(first) - 1):
+        widest = max(widest, first[i + 1] - first[i])
+    return widest
+
+
+@jit
 def run(
     g: Any,
     w: Any,
@@ -268,23 +191,32 @@ def run(
     seeds: Array,
     responsive: bool,
     slopes: bool,
+    kept: Any,
+    filled: bool,
     energy: Array,
     response: Array,
     forces: Array,
     virial: Array,
 ) -> None:
     """Add energies, responses and, if slopes, forces and virials of seed * energy + seeds .
-    response to the last four arguments.
+    response to the last four arguments. Neighbourhoods are kept if there is room, and taken from
+    there if filled.
     """
-    widest = 1
-    for i in range(len(g.positions)):
-        widest = max(widest, g.first[i + 1] - g.first[i])
-    near, a = make_near(widest, w), make_atom(w)
+    widest = widest_row(g.first)
+    room, a, keep = make_near(widest, w), make_atom(w), len(kept.n) > 0
     dr, K = np.empty(widest), a.A.shape[1]
     Gt, s = np.zeros((3, K, 8), a.A.dtype), np.empty((widest, 3, 8), a.A.dtype)
     for i in range(len(g.positions)):
         si, k = g.species[i], g.system[i]
-        n = gather(g, w, i, near, a.A, slopes)
+        near = at(kept.near, i) if keep else room
+        if filled:
+            n = kept.n[i]
+            a.A[:] = kept.A[i]
+        else:
+            n = gather(g, w, i, near, a.A, slopes or keep)
+        if keep:
+            kept.n[i] = n
+            kept.A[i] = a.A
         energy[k] += ascend(a, w, si, seed[k] != 0.0, responsive)
         if responsive:
             for c in range(9):

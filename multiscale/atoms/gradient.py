@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from multiscale.atoms.frames import Labels, fold
-from multiscale.atoms.fused import Geometry
 from multiscale.atoms.kernel import Pass, Weights, evaluate, response_seeds
 from multiscale.atoms.kernel import fold as fold_weights
 from multiscale.atoms.neighbours import Pairs
 from multiscale.atoms.network import Network
 from multiscale.atoms.slopes import Slopes, differentiate
+from multiscale.atoms.workspace import Geometry
 
 Array = NDArray[np.float64]
 STEP = 0.003

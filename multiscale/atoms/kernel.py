@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiscale.atoms.fused import Geometry, run
+from multiscale.atoms.fused import run
 from multiscale.atoms.harmonics import (
     CARTESIAN,
     L_MAX,
@@ -18,6 +18,7 @@ from multiscale.atoms.harmonics import (
 )
 from multiscale.atoms.neighbours import Pairs
 from multiscale.atoms.network import Network
+from multiscale.atoms.workspace import Geometry, Kept, make_kept
 
 Array = NDArray[Any]
 
@@ -172,6 +173,8 @@ def evaluate(
     *,
     responsive: bool = False,
     slopes: bool = True,
+    kept: Kept | None = None,
+    filled: bool = False,
 ) -> Pass:
     """Return values, and derivatives of the combination that the seeds name.
 
@@ -192,6 +195,10 @@ def evaluate(
         Whether the response is wanted.
     slopes : bool
         Whether the derivatives are wanted.
+    kept : Kept, optional
+        Room in which the neighbourhoods are kept for the next pass at the same positions.
+    filled : bool
+        Whether the pass before filled it.
     """
     n = len(where.cell)
     energy, response = np.zeros(n), np.zeros((n, 9))
@@ -199,7 +206,9 @@ def evaluate(
     seeds = np.zeros((n, 9)) if response_seed is None else response_seed
     responsive = responsive or response_seed is not None
     seed = np.asarray(energy_seed, dtype=float)
-    run(where, weights, seed, seeds, responsive, slopes, energy, response, forces, virial)
+    room = make_kept(0, 0, weights) if kept is None else kept
+    results = (energy, response, forces, virial)
+    run(where, weights, seed, seeds, responsive, slopes, room, filled, *results)
     alpha = np.einsum("nm,mab->nab", response[:, 3:8], quadratic_forms())
     alpha += response[:, 8, None, None] * np.eye(3)
     return Pass(energy, response[:, list(CARTESIAN)], alpha, forces, virial)

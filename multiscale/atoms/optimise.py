@@ -27,8 +27,10 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8
 CLIP = 2.0
 """A gradient longer than this times the usual length is shortened to it."""
 MOMENTUM, MUON_LENGTH, NEWTON_SCHULZ = 0.95, 0.2, (3.4445, -4.7750, 2.0315)
-VECTOR = 2
-"""Parameters of up to two axes are one vector for each species; of more, matrices."""
+VECTOR, VECTOR_RATE = 2, 0.1
+"""Parameters of up to two axes are a vector for each species; of more, matrices. Vectors move at a
+tenth of the rate: hundreds of linear weights that all step at once shake the energy.
+"""
 
 
 @dataclass(frozen=True)
@@ -248,7 +250,7 @@ def _move(state: State, slopes: dict[str, Tensor], schedule: Schedule, rate: flo
                 m.lerp_(g, 1 - b1)
                 v.mul_(b2).addcmul_(g, g, value=1 - b2)
                 scale = (v / (1 - b2**t)).sqrt_().add_(EPSILON)
-                p.addcdiv_(m, scale, value=-rate / (1 - b1**t))
+                p.addcdiv_(m, scale, value=-rate * VECTOR_RATE / (1 - b1**t))
 
 
 def orthogonal(m: Tensor) -> Tensor:

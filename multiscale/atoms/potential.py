@@ -1,8 +1,7 @@
 """The potential as its users see it: load it, give it a system and a field, get a response."""
 
 import tomllib
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,17 +14,14 @@ from torch import Tensor, nn
 
 from multiscale import units
 from multiscale.atoms.coupling import couple
-from multiscale.atoms.enthalpy import Held, Pass, Seeds, respond
-from multiscale.atoms.kernel import Weights, evaluate, fold, geometry, response_seeds
-from multiscale.atoms.neighbours import NeighbourList, pad
+from multiscale.atoms.enthalpy import Held, Seeds, respond
 from multiscale.atoms.network import Architecture, Network
+from multiscale.atoms.passes import Passes
+from multiscale.atoms.shipped import CARD, WEIGHTS, find
 from multiscale.atoms.system import Field, Response, Sites, System
-from multiscale.resources import data_path
 
 if TYPE_CHECKING:
     from multiscale.atoms.calculator import ElectricCalculator
-
-CARD, WEIGHTS = "card.toml", "weights.safetensors"
 
 
 class ElectricPotential(nn.Module):
@@ -55,8 +51,7 @@ class ElectricPotential(nn.Module):
         self.network = network.to(dtype)
         self.card: Mapping[str, Any] = card or {}
         self.dtype = dtype
-        self._weights: Weights | None = None
-        self._neighbours = NeighbourList(network.architecture.cutoff)
+        self._passes = Passes(self.network, dtype)
 
     @classmethod
     def load(
@@ -79,7 +74,7 @@ class ElectricPotential(nn.Module):
         ValueError
             If there is no such potential, or its files are incomplete or damaged.
         """
-        folder = _find(path_or_name)
+        folder = find(path_or_name)
         try:
             card = tomllib.loads((folder / CARD).read_text(encoding="utf-8"))
             architecture = Architecture.from_dict(card["architecture"])
@@ -110,8 +105,7 @@ class ElectricPotential(nn.Module):
 
     def reset(self) -> None:
         """Forget the neighbour list and the folded weights (after training, or to free memory)."""
-        self._weights = None
-        self._neighbours = NeighbourList(self.cutoff)
+        self._passes = Passes(self.network, self.dtype)
 
     def evaluate(
         self,
@@ -155,7 +149,7 @@ class ElectricPotential(nn.Module):
         """
         if self.electric:
             out = respond(
-                self._passes(system),
+                self._passes.over(system, self._species_index(system)),
                 system,
                 self._charges(system),
                 electric_field,
@@ -209,7 +203,7 @@ class ElectricPotential(nn.Module):
                 "Born charges. Attach Sites, or remove the field."
             )
         ones = torch.ones(system.n_systems, dtype=torch.float64)
-        bare = self._passes(system)(Seeds(ones), False, True)
+        bare = self._passes.over(system, self._species_index(system))(Seeds(ones), False, True)
         energy, force, virial, dipole = bare.energy, bare.forces, bare.virial, None
         if system.sites is not None:
             dipole, pull, turn, work = couple(system, system.sites, electric_field)
@@ -226,38 +220,6 @@ class ElectricPotential(nn.Module):
             polarization=None if dipole is None else units.C_PER_M2 * dipole / volume[:, None],
             born_charges=system.sites.charges if born_charges and system.sites else None,
         )
-
-    def _passes(self, system: System) -> Callable[[Seeds, bool, bool], Pass]:
-        """Return what makes passes over the atoms of a system: neighbours found, weights folded."""
-        species, pairs = self._species_index(system), self._neighbours.pairs(system)
-        if next(self.network.parameters()).device.type != "cpu":
-            from multiscale.atoms.autograd import passes  # noqa: PLC0415  only other devices need it
-
-            return passes(self.network, system, pad(pairs, species, len(self.species)))
-        if self._weights is None:
-            self._weights = fold(self.network, self.dtype)
-        weights = self._weights
-        where = geometry(
-            system.positions.detach().numpy(),
-            system.cell.detach().numpy(),
-            species,
-            system.system_index.numpy(),
-            pairs,
-        )
-
-        def run(seeds: Seeds, responsive: bool, slopes: bool) -> Pass:
-            mixed = None
-            if seeds.dipole is not None:
-                alpha = seeds.polarizability
-                zero = np.zeros((system.n_systems, 3, 3))
-                mixed = response_seeds(
-                    seeds.dipole.numpy(), zero if alpha is None else alpha.numpy()
-                )
-            seed = seeds.energy.numpy()
-            out = evaluate(weights, where, seed, mixed, responsive=responsive, slopes=slopes)
-            return Pass(*(torch.from_numpy(x) for x in out))
-
-        return run
 
     def _charges(self, system: System) -> Tensor:
         """Return the oxidation number of each atom."""
@@ -283,24 +245,3 @@ class ElectricPotential(nn.Module):
                 f"potential, expected {', '.join(chemical_symbols[z] for z in self.species)}. "
                 "Choose a potential trained on it."
             )
-
-
-def _find(path_or_name: str | Path) -> Path:
-    """Return the folder of a potential."""
-    folder = Path(path_or_name)
-    if (folder / CARD).is_file():
-        return folder
-    shipped = names()
-    if str(path_or_name) in shipped:
-        return data_path("potentials", str(path_or_name))
-    nearest = get_close_matches(str(path_or_name), shipped, n=1, cutoff=0)
-    hint = f", nearest is {nearest[0]!r}" if nearest else ""
-    raise ValueError(
-        f"potential {str(path_or_name)!r} is unknown{hint}, expected a shipped name or a "
-        f"folder with {CARD}. Choose one of {', '.join(shipped) or 'none'}, or train one."
-    )
-
-
-def names() -> list[str]:
-    """Return the names of the potentials that ship."""
-    return sorted(p.parent.name for p in data_path("potentials").glob(f"*/{CARD}"))

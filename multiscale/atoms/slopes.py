@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.atoms.atomic import N_L, combine16, combine64
-from multiscale.atoms.fused import ascend, descend, gather, make_atom, make_near
+from multiscale.atoms.fused import ascend, descend, gather, widest_row
+from multiscale.atoms.workspace import make_atom, make_near
 from multiscale.compiled import jit
 
 Array = NDArray[Any]
@@ -118,9 +119,7 @@ def into_response(a: Any, w: Any, si: int, seeds: Array, d: Any) -> None:
 @jit
 def differentiate(g: Any, w: Any, seed: Array, seeds: Array, responsive: bool, d: Any) -> None:
     """Add the gradient of sum_k seed[k] energy_k + seeds[k] . response_k by the weights to d."""
-    widest = 1
-    for i in range(len(g.positions)):
-        widest = max(widest, g.first[i + 1] - g.first[i])
+    widest = widest_row(g.first)
     near, a = make_near(widest, w), make_atom(w)
     K, M = w.mixing.shape[2:]
     H = np.empty((widest, N_L * K), a.A.dtype)

@@ -20,8 +20,9 @@ from pydantic import (
 from safetensors.torch import save as serialise
 
 from multiscale.atoms.optimise import Tolerances
-from multiscale.atoms.potential import CARD, WEIGHTS, ElectricPotential
+from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.recipe import Recipe
+from multiscale.atoms.shipped import CARD, WEIGHTS
 from multiscale.pipeline import store
 from multiscale.stages.options import Angstrom, StageOptions, Table
 

@@ -16,8 +16,9 @@ from tqdm import tqdm
 from multiscale.atoms import extrapolation
 from multiscale.atoms.errors import QUOTED, compare
 from multiscale.atoms.optimise import Schedule, State
-from multiscale.atoms.potential import CARD, ElectricPotential
+from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.recipe import Data, read_data
+from multiscale.atoms.shipped import CARD
 from multiscale.atoms.system import System
 from multiscale.atoms.train import Job, finish, prepare, run
 from multiscale.pipeline import folder as folders

@@ -18,8 +18,9 @@ import multiscale
 from multiscale.atoms.errors import UNITS
 from multiscale.atoms.network import Network
 from multiscale.atoms.optimise import State
-from multiscale.atoms.potential import CARD, ElectricPotential
+from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.recipe import Recipe
+from multiscale.atoms.shipped import CARD
 from multiscale.pipeline import store
 from multiscale.pipeline.checkpoint import FileCheckpoint
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from multiscale import units
 from multiscale.atoms.findings import Data, Finding, listed
-from multiscale.atoms.frame_consistency import consistency
+from multiscale.atoms.frame_verdicts import consistency
 from multiscale.atoms.labels import Labels, identity, labels
 
 Array = NDArray[np.float64]

@@ -6,7 +6,7 @@ unit, or on another sign convention, break this by a factor that is easily told 
 the rule. Units: eV, angstrom, e.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import ase
@@ -14,32 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale import units
-from multiscale.atoms.findings import Data, Finding, listed
 from multiscale.atoms.labels import Labels, fold
 
 Array = NDArray[np.float64]
 WINDOW = 30
 """Following frames with which a frame is compared."""
+MEMORY = 5_000_000
+"""Atoms in all pairs together, about: larger sets keep fewer pairs of a frame (at least three)."""
 FARTHEST = 1.0
 """Largest displacement of an atom between two near frames, angstrom."""
 MOST = 1500
 """Pairs that are used, the nearest."""
 BOHR, DEBYE = 0.529177, 0.208194  # angstrom, e*angstrom
-HARTREE, RYDBERG = 27.211386, 13.605693  # eV
-UNITS = {
-    1 / BOHR: "energies in Ry or Ha with forces in Ry/bohr or Ha/bohr",
-    BOHR: "positions in bohr",
-    1 / RYDBERG: "energies in Ry with forces in eV/angstrom",
-    1 / HARTREE: "energies in Ha with forces in eV/angstrom",
-    RYDBERG / BOHR: "energies in eV with forces in Ry/bohr",
-    HARTREE / BOHR: "energies in eV with forces in Ha/bohr",
-    1e3: "energies in meV, or forces in eV/angstrom divided by 1000",
-    1e-3: "forces in meV/angstrom",
-    23.06: "energies in kcal/mol",
-    96.49: "energies in kJ/mol",
-    -1.0: "gradients instead of forces",
-}
-"""What would make energy differences so many times the work of the forces."""
 
 
 class Slopes(NamedTuple):
@@ -56,6 +42,16 @@ class Slopes(NamedTuple):
     explained: float
     stiffness: float
     pairs: int
+
+
+class Misfits(NamedTuple):
+    """How far dipoles are from what Born charges say: unit -> frame -> fraction of a cell length.
+
+    nearest says how far the atoms of each frame are from those of its nearest frame, angstrom.
+    """
+
+    by_unit: Mapping[str, Mapping[int, float]]
+    nearest: Mapping[int, float]
 
 
 class Pair(NamedTuple):
@@ -86,20 +82,23 @@ def near_pairs(frames: Sequence[ase.Atoms], starts: int = 600) -> list[Pair]:
     for group in alike.values():
         scaled = np.array([frames[k].get_scaled_positions(wrap=False) for k in group])
         cells = np.array([np.array(frames[k].cell) for k in group])
-        for i in range(0, len(group) - 1, -(-len(group) // starts)):
-            pairs += _pairs_of(i, group, scaled, cells)
+        step = -(-len(group) // starts)
+        keep = max(3, MEMORY * step // scaled[..., 0].size)
+        for i in range(0, len(group) - 1, step):
+            pairs += _pairs_of(i, group, scaled, cells, keep)
     return sorted(pairs, key=lambda pair: pair.largest)
 
 
-def _pairs_of(i: int, group: list[int], scaled: Array, cells: Array) -> list[Pair]:
-    """Return the pairs of one frame with those that follow it and are near."""
+def _pairs_of(i: int, group: list[int], scaled: Array, cells: Array, keep: int) -> list[Pair]:
+    """Return the pairs of one frame with those that follow it and are near, the nearest `keep`."""
     j = np.arange(i + 1, min(i + 1 + WINDOW, len(group)))
     step = scaled[j] - scaled[i]
     step -= np.rint(step)
     step -= step.mean(axis=1, keepdims=True)
     cell = (cells[j] + cells[i]) / 2
     moved = step @ cell
-    near = np.flatnonzero(np.linalg.norm(moved, axis=2).max(axis=1) < FARTHEST)
+    largest = np.linalg.norm(moved, axis=2).max(axis=1)
+    near = [m for m in np.argsort(largest, kind="stable")[:keep] if largest[m] < FARTHEST]
     strain = np.linalg.solve(cell, cells[j] - cells[i])
     return [Pair(group[i], group[j[m]], moved[m], cell[m], strain[m]) for m in near]
 
@@ -137,10 +136,10 @@ def _fit(rows: Array, n_frames: int) -> Slopes | None:
     if y.std() == 0 or scale[0] == 0:
         return None
     columns = X / np.where(scale > 0, scale, 1.0)
-    slope, weight = np.zeros(2), np.ones(len(y))
+    slope, weight = np.zeros(2), np.ones(len(y), dtype=np.float64)
     for _ in range(30):
         slope = np.linalg.lstsq(columns * weight[:, None], y * weight, rcond=None)[0]
-        weight = 1 / np.sqrt(np.abs(y - columns @ slope) + 1e-3 * y.std())
+        weight = np.asarray(1 / np.sqrt(np.abs(y - columns @ slope) + 1e-3 * y.std()))
     rest = y - columns @ slope
     spread = 1.4826 * float(np.median(np.abs(rest))) / np.sqrt(n_frames)
     stress = (slope[1] / scale[1], spread / scale[1]) if scale[1] > 0 else (np.nan, np.nan)
@@ -168,7 +167,7 @@ def readings(volume: float) -> Mapping[str, float]:
 
 def dipole_misfits(
     labels: Sequence[Labels], cells: Sequence[Array], pairs: Sequence[Pair], nearest: int = 5
-) -> dict[str, dict[int, float]]:
+) -> Misfits:
     """Return by unit and frame how far dipoles are from what Born charges say, over all branches.
 
     For each frame the best of its `nearest` neighbours counts, so that one bad frame does not make
@@ -176,6 +175,7 @@ def dipole_misfits(
     a random label has on average. Dipoles of different cells are compared in scaled components.
     """
     used: dict[int, int] = {}
+    closest: dict[int, float] = {}
     found: dict[str, dict[int, float]] = {}
     for pair in pairs:
         a, b = labels[pair.a], labels[pair.b]
@@ -187,6 +187,7 @@ def dipole_misfits(
             continue
         for k in (pair.a, pair.b):
             used[k] = used.get(k, 0) + 1
+            closest.setdefault(k, pair.largest)  # pairs come with the nearest first
         volume = abs(float(np.linalg.det(pair.cell)))
         expected = np.einsum("nab,nb->a", (a.born_charges + b.born_charges) / 2, pair.moved)
         scaled = [
@@ -199,87 +200,4 @@ def dipole_misfits(
             frames = found.setdefault(unit, {})
             for k in (pair.a, pair.b):
                 frames[k] = min(frames.get(k, np.inf), float(left))
-    return found
-
-
-def consistency(data: Data) -> Iterator[Finding]:
-    """Yield what labels of near frames say about each other's units and signs."""
-    electric = any(each.polarization is not None for each in data.labels)
-    pairs = near_pairs(data.frames, len(data.frames) if electric else 600)
-    # Anharmonicity spoils the rule for far pairs: the nearest ones alone must break it as well.
-    fits = [work_slopes(data.labels, some) for some in (pairs, pairs[:300])]
-    yield from _works([fit for fit in fits if fit is not None], data.where)
-    cells = [np.array(atoms.cell) for atoms in data.frames]
-    yield from _dipoles(dipole_misfits(data.labels, cells, pairs), data)
-
-
-def _works(fits: Sequence[Slopes], where: str) -> Iterator[Finding]:
-    """Yield what is wrong if energy differences are not the work of forces and stresses.
-
-    First-principles sets of oxides, and random parts of them, have slopes of 0.55 to 1.3 where the
-    works explain 0.9 of the variance; factors between units are further off, that clear, or come
-    with crystals that are too soft.
-    """
-    if not fits:
-        return
-    pairs, explained = min(fit.pairs for fit in fits), min(fit.explained for fit in fits)
-    slope = min((fit.forces for fit in fits), key=lambda s: abs(np.log(abs(s) + 1e-12)))
-    stiffness = max(fit.stiffness for fit in fits)
-    far = pairs >= 30 and explained > 0.5 and not 0.25 < slope < 3.3
-    clear = pairs >= 100 and explained > 0.92 and not 0.56 < slope < 1.6
-    atomic = pairs >= 30 and explained > 0.5 and slope > 1.4 and stiffness < 1.5
-    doubtful = pairs >= 50 and explained > 0.85 and not 0.56 < slope < 1.6
-    if far or clear or atomic or doubtful:
-        likely = [name for factor, name in UNITS.items() if 0.7 < slope / factor < 1.4]
-        yield Finding(
-            far or clear or atomic,
-            f"{where}: energy differences between near frames are {slope:.3g} times the work of "
-            f"the forces, expected 1{' (it fits ' + likely[0] + ')' if likely else ''}. Give "
-            "energies of the cell in eV and forces in eV/angstrom.",
-        )
-    elif pairs >= 30 and stiffness < 1.0:
-        yield Finding(
-            False,
-            f"{where}: forces change by {stiffness:.2g} eV/angstrom per angstrom, expected 5 to 20 "
-            "in crystals. Check their unit (1 Ry/bohr = 25.7 eV/angstrom).",
-        )
-    slope, error = min(((f.stress, f.stress_error) for f in fits), key=lambda s: abs(s[0] - 1))
-    if pairs >= 50 and explained > 0.5 and (slope + 8 * error < 0.1 or slope - 8 * error > 5):
-        yield Finding(
-            True,
-            f"{where}: energy differences between near frames are {slope:.3g} +- {error:.1g} times "
-            f"the work of the stress, expected 1. Give stress in eV/angstrom^3 (GPa / "
-            f"{units.GPA:.1f}, kbar / {10 * units.GPA:.0f}), positive under tension (some codes "
-            "print pressure).",
-        )
-
-
-def _dipoles(misfits: Mapping[str, Mapping[int, float]], data: Data) -> Iterator[Finding]:
-    """Yield what is wrong if no branch brings dipoles to what the Born charges say."""
-    if not misfits:
-        return
-    middle = {unit: float(np.median(list(left.values()))) for unit, left in misfits.items()}
-    ours, best = middle["e*angstrom"], min(middle, key=lambda unit: middle[unit])
-    left = misfits["e*angstrom"]
-    limit = max(8 * ours, 0.12)
-    bad = sorted(k for k, value in left.items() if value > limit)
-    if ours > 0.03 and middle[best] < ours / 2 and len(left) >= 5:
-        yield Finding(
-            True,
-            f"{data.where}: polarization does not follow the Born charges in e*angstrom, but does "
-            f"in {best}. Give the dipole of the cell in e*angstrom.",
-        )
-    elif bad:
-        yield Finding(
-            True,
-            f"{data.where}: polarization of {listed(bad)} is {max(left[k] for k in bad):.2g} cell "
-            f"lengths off what Born charges and displacements say on the nearest branch, expected "
-            f"below {limit:.2g}. Remove {'it' if len(bad) == 1 else 'them'}, or compute again.",
-        )
-    elif ours > 0.1:
-        yield Finding(
-            False,
-            f"{data.where}: polarization is {ours:.2g} cell lengths (median) off what Born charges "
-            "and displacements say, expected below 0.1. Check the units of both, and the order "
-            "[polarization, displacement] of the charges.",
-        )
+    return Misfits(found, closest)

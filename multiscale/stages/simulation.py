@@ -37,7 +37,7 @@ _RUN = ("temperature", "walker", "time")
 class SimulationOptions(StageOptions, frozen=True):
     """Crystal, bath and length of a run."""
 
-    potential: str = Field("pbtio3-pbesol", description="shipped name or folder of a potential")
+    potential: str = Field("pbtio3-pbesol", description="shipped name, folder, or mace:FILE, ...")
     material: str = Field("pbtio3", description="record with the reference structure")
     size: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
         (2, 2, 2), description="unit cells along x, y, z"

@@ -6,26 +6,17 @@ import numpy as np
 import pytest
 import torch
 from ase.cell import Cell
+from planted_teacher import crystal
+from planted_teacher import random_potential as make_random
 
 from multiscale import materials
-from multiscale.atoms import Architecture, ElectricPotential, Recipe, Sites, System, train
-from multiscale.atoms.neighbours import find_pairs
-from multiscale.atoms.network import Network
-from multiscale.atoms.training import Frame, collate, initialise, make_frame, predict
+from multiscale.atoms import ElectricPotential, Sites, System
+from multiscale.atoms.autograd import passes
+from multiscale.atoms.enthalpy import Pass, Seeds
+from multiscale.atoms.neighbours import find_pairs, pad
 from multiscale.pipeline.potentials import save
 
-SPECIES = (8, 22, 82)
 FIELD = torch.tensor([0.01, -0.02, 0.03], dtype=torch.float64)
-
-
-def crystal(seed: int = 0, size: tuple[int, int, int] = (2, 1, 1)) -> ase.Atoms:
-    """Return a distorted perovskite in a sheared cell, far from any symmetry."""
-    rng = np.random.default_rng(seed)
-    atoms = materials.load("pbtio3").supercell(size)
-    deformation = np.eye(3) + 0.03 * rng.normal(size=(3, 3))
-    atoms.set_cell(np.array(atoms.cell) @ deformation, scale_atoms=True)
-    atoms.positions += 0.1 * rng.normal(size=atoms.positions.shape)
-    return atoms
 
 
 def sites(size: tuple[int, int, int] = (2, 1, 1)) -> Sites:
@@ -37,9 +28,7 @@ def sites(size: tuple[int, int, int] = (2, 1, 1)) -> Sites:
 @pytest.fixture(scope="module")
 def random_potential() -> ElectricPotential:
     """Return a potential with random weights: no symmetry can come from training."""
-    network = Network(Architecture(SPECIES), seed=3).double()
-    initialise(network, labelled(4))
-    return ElectricPotential(network, dtype=torch.float64)
+    return make_random(response=0, mixed=32, hidden=(64, 32))
 
 
 @pytest.fixture(scope="module")
@@ -47,46 +36,25 @@ def shipped() -> ElectricPotential:
     return ElectricPotential.load("pbtio3-pbesol", dtype=torch.float64)
 
 
-def labelled(n: int) -> list[Frame]:
-    """Return frames whose labels are zero."""
-    from ase.calculators.singlepoint import SinglePointCalculator
-
-    frames = []
-    for seed in range(n):
-        atoms = crystal(seed)
-        zero = np.zeros((len(atoms), 3))
-        atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=zero, stress=np.zeros(6))
-        frames.append(make_frame(atoms, 5.5))
-    return frames
+def by_torch(potential: ElectricPotential, system: System) -> Pass:
+    """Return energy, forces and virial by automatic differentiation: what serves other devices."""
+    species = potential._species_index(system)
+    rows = pad(find_pairs(system, potential.cutoff + 0.3), species, len(potential.species))
+    ones = torch.ones(system.n_systems, dtype=torch.float64)
+    return passes(potential.network, system, rows)(Seeds(ones), False, True)
 
 
-def test_compiled_kernel_equals_automatic_differentiation(random_potential):
-    batch = collate(labelled(3), SPECIES)
-    energy, forces, stress = predict(random_potential.network, batch, create_graph=False)
-    answer = random_potential.evaluate(batch.system)
-    species = torch.searchsorted(torch.tensor(SPECIES), batch.system.numbers)
-    reference = random_potential.network.reference_energy[species]
-    energy = energy + batch.system.sum_by_system(reference)
-    for mine, torch_s in (
-        (answer.energy, energy),
-        (answer.forces, forces),
-        (answer.stress, stress),
-    ):
-        torch.testing.assert_close(mine, torch_s.detach(), rtol=1e-10, atol=1e-10)
-
-
-def test_the_way_over_torch_gives_the_same_answer(shipped):
-    """What serves other devices: pairs padded, differentiated by torch; here on the CPU."""
-    system = System.from_ase([crystal(0), crystal(1)])
-    answer = shipped.evaluate(system)
-    pairs = find_pairs(system, shipped.cutoff + 0.3)
-    energy, forces, virial = shipped._with_torch(system, shipped._species_index(system), pairs)
-    reference = system.sum_by_system(
-        shipped.network.reference_energy[shipped._species_index(system)]
-    )
-    torch.testing.assert_close(energy + reference, answer.energy, rtol=1e-10, atol=1e-9)
-    torch.testing.assert_close(forces, answer.forces, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(virial / system.volume[:, None, None], answer.stress)
+@pytest.mark.parametrize("name", ["random_potential", "shipped"])
+def test_compiled_kernel_equals_automatic_differentiation(name, request):
+    potential = request.getfixturevalue(name)
+    system = System.from_ase([crystal(0), crystal(1, (1, 1, 1)), crystal(2)])
+    answer, torch_s = potential.evaluate(system), by_torch(potential, system)
+    reference = potential.network.reference_energy[potential._species_index(system)]
+    energy = torch_s.energy + system.sum_by_system(reference)
+    stress = torch_s.virial / system.volume[:, None, None]
+    torch.testing.assert_close(answer.energy, energy, rtol=1e-10, atol=1e-9)
+    torch.testing.assert_close(answer.forces, torch_s.forces, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(answer.stress, stress, rtol=1e-9, atol=1e-9)
 
 
 def test_single_precision_is_good_to_single_precision(shipped):
@@ -254,28 +222,6 @@ def test_ase_calculator_gives_energy_forces_stress_dipole_in_a_field(shipped):
     assert atoms.get_stress(voigt=False) == pytest.approx(stress)
     atoms.calc.electric_field = None
     assert atoms.get_potential_energy() != float(direct.energy[0])
-
-
-def test_training_recovers_a_planted_potential(tmp_path, shipped):
-    """Frames labelled by one potential teach another: errors fall far below the labels' spread."""
-    rng = np.random.default_rng(0)
-    frames = []
-    for seed in range(24):
-        atoms = crystal(seed, (1, 1, 1))
-        atoms.calc = shipped.calculator()
-        atoms.get_potential_energy()
-        frames.append(atoms)
-    path = tmp_path / "planted.extxyz"
-    ase.io.write(path, [frames[k] for k in rng.permutation(24)])
-    losses = []
-    options = Recipe(epochs=40, learning_rate=5e-3, hidden=(32, 16), mixed=16)
-    potential = train([path], options, lambda p: losses.append(p.forces))
-    spread = np.sqrt(np.mean([f.get_forces() ** 2 for f in frames]))
-    assert losses[-1] < 0.3 * spread
-    assert potential.card["training"]["frames"] == 22
-    again = train([path], options)
-    system = System.from_ase(crystal())
-    assert torch.equal(again.evaluate(system).forces, potential.evaluate(system).forces)
 
 
 def test_systems_survive_the_way_through_ase():

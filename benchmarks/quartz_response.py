@@ -5,7 +5,10 @@ ions in a field, eps_0 from relaxed ions in a field and from the phonons, the in
 those of density-functional perturbation theory. Reference: the electric-response training of
 Falletta et al., Nat. Commun. 16, 4031 (2025), same functional and cell.
 
-    OMP_NUM_THREADS=1 python benchmarks/quartz_response.py sio2-pbe SiO2.extxyz [--field 0.0364]
+    OMP_NUM_THREADS=1 python benchmarks/quartz_response.py sio2-pbe SiO2.extxyz [--dynamics 20]
+
+With --dynamics PS it also runs four walkers at 300 K for so long, without field and at -E and +E
+along z: eps_0 from fluctuations beside eps_0 from fields, and the infrared bands at temperature.
 
 The structure is the mean of the frames of the file (thermal motion averages out), relaxed with the
 potential at the cell of the file.
@@ -14,6 +17,7 @@ potential at the cell of the file.
 import argparse
 import json
 import time
+from itertools import islice
 from pathlib import Path
 
 import ase
@@ -21,16 +25,24 @@ import numpy as np
 import torch
 from ase.io import read
 from scipy.optimize import linear_sum_assignment
+from scipy.signal import find_peaks
 
+from multiscale import units
 from multiscale.atoms import phonons, response
+from multiscale.atoms.diagnostics import integrated_time
 from multiscale.atoms.driving import Potential
+from multiscale.atoms.dynamics import dynamics
+from multiscale.atoms.ensembles import nvt
+from multiscale.atoms.generators import walker_generator
 from multiscale.atoms.relaxation import Relaxed, relax
+from multiscale.atoms.spectra import make_grid
 from multiscale.atoms.system import Response, System
 from multiscale.stages.engines import load_engine
 
 DATA = Path("/work/shared/datasets/sio2-electric/SiO2.extxyz")
 BANDS = (250, 349, 375, 421, 463, 667, 751, 767, 1042, 1048, 1133)  # 1/cm, DFPT, TO
 EPS_INF_ZZ, EPS_0_ZZ = 2.412, 4.746
+TEMPERATURE, STRIDE = 300.0, 4
 NAMES = ("xx", "yy", "zz")
 
 
@@ -103,6 +115,52 @@ def bands(modes: phonons.Modes, born: np.ndarray) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def polarization(engine: Potential, system: System, field: float, args) -> np.ndarray:
+    """Return the polarization of four walkers at 300 K, (walker, time, 3) in C/m^2."""
+    walkers = System.concatenate([system] * 4)
+    run = dynamics(
+        engine, walkers, nvt(friction=0.3), timestep=0.001,
+        kT=torch.full((4,), units.KB * TEMPERATURE, dtype=torch.float64),
+        generators=[walker_generator(round(1e6 * field) % 97, w) for w in range(4)],
+        electric_field=torch.tensor([0.0, 0.0, field], dtype=torch.float64),
+    )  # fmt: skip
+    samples = islice(run, 2000, 2000 + round(1000 * args.dynamics), STRIDE)
+    dipole = np.array([state.dipole.numpy() for state in samples]).swapaxes(0, 1)
+    return dipole / float(system.volume) * units.C_PER_M2
+
+
+def thermal(engine: Potential, system: System, eps_inf: np.ndarray, args) -> None:
+    """Say what dynamics at 300 K gives."""
+    start = time.perf_counter()
+    fields = [0.0, -args.field, args.field]
+    runs = [polarization(engine, system, field, args) for field in fields]
+    volume = float(system.volume)
+    static = response.static_permittivity(runs[0], volume, TEMPERATURE, eps_inf)
+    mean = np.array([P.mean(axis=(0, 1)) for P in runs])
+    size = runs[0][..., 2].size
+    error = np.array([
+        [P[..., a].std() * np.sqrt(integrated_time(P[..., a]) / size) for a in range(3)]
+        for P in runs
+    ])  # fmt: skip
+    E = np.array([[0.0, 0.0, field * 1e10] for field in fields])
+    driven = response.permittivity_of_fields(mean, E, error)
+    apart = static.value[2, 2] - driven.value[2, 2]
+    say("eps_0 zz at 300 K", fluctuations=round(float(static.value[2, 2]), 3),
+        fluctuations_stderr=round(float(static.stderr[2, 2]), 3),
+        fields=round(float(driven.value[2, 2]), 3),
+        fields_stderr=round(float(driven.stderr[2, 2]), 3),
+        apart_in_errors=round(float(apart / np.hypot(static.stderr[2, 2], driven.stderr[2, 2])), 2),
+        seconds=time.perf_counter() - start)  # fmt: skip
+    grid = make_grid(runs[0].shape[1], 0.001 * STRIDE, args.resolution)
+    eps = response.dielectric_spectrum(runs[0], volume, TEMPERATURE, eps_inf, grid).mean
+    for name, axes in (("xy", (0, 1)), ("z", (2,))):
+        one = np.mean([response.absorption(eps[:, a, a], grid.wavenumber) for a in axes], axis=0)
+        peaks, _ = find_peaks(one, prominence=0.02 * one.max())
+        lines = [[round(float(grid.wavenumber[k])), round(float(one[k]))] for k in peaks]
+        say("infrared at 300 K", polarized=name, wavenumber_absorption=lines,
+            resolution=args.resolution)  # fmt: skip
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,6 +169,8 @@ def main() -> None:
     parser.add_argument("--field", type=float, default=0.0364, help="V/angstrom")
     parser.add_argument("--tolerance", type=float, default=2e-4, help="of forces, eV/angstrom")
     parser.add_argument("--step", type=float, default=0.01, help="of the phonons, angstrom")
+    parser.add_argument("--dynamics", type=float, default=0.0, help="ps of each run at 300 K")
+    parser.add_argument("--resolution", type=float, default=10.0, help="at 300 K, 1/cm")
     parser.add_argument("--dtype", default="float64")
     args = parser.parse_args()
     engine = load_engine(args.potential, args.dtype)
@@ -155,6 +215,8 @@ def main() -> None:
     say("infrared lines", wavenumber_intensity_polarized=[
         [round(at, 1), round(strength, 4), name] for at, strength, name in lines(modes, born)
     ])  # fmt: skip
+    if args.dynamics:
+        thermal(engine, rest.system, eps_inf, args)
 
 
 if __name__ == "__main__":

@@ -139,8 +139,8 @@ def _fit(rows: Array, n_frames: int) -> Slopes | None:
     slope: Array = np.zeros(2)
     weight: Array = np.ones(len(y))
     for _ in range(30):
-        slope = np.linalg.lstsq(columns * weight[:, None], y * weight, rcond=None)[0]
-        weight = 1 / np.sqrt(np.abs(y - columns @ slope) + 1e-3 * y.std())
+        slope = np.asarray(np.linalg.lstsq(columns * weight[:, None], y * weight, rcond=None)[0])
+        weight = np.asarray(1 / np.sqrt(np.abs(y - columns @ slope) + 1e-3 * y.std()))
     rest = y - columns @ slope
     spread = 1.4826 * float(np.median(np.abs(rest))) / np.sqrt(n_frames)
     stress = (slope[1] / scale[1], spread / scale[1]) if scale[1] > 0 else (np.nan, np.nan)

@@ -116,27 +116,28 @@ def _checks(history: Mapping[str, Sequence[float]], tested: int) -> Iterator[Dou
         "Hold out a part of the frames, or evaluate the potential on other files.",
     )  # fmt: skip
     for label in UNITS:
-        for name in dict.fromkeys((label, label.replace("born_effective", "born"))):
-            trained, tests = (
-                np.asarray(history.get(name + suffix, ()), dtype=float)
-                for suffix in ("", "_held_out")
-            )
-            if not (np.isfinite(trained[-1:]).any() and np.isfinite(tests[-1:]).any()):
-                continue
-            ratio = float(tests[-1] / trained[-1]) if trained[-1] > 0 else math.inf
-            shown = label.replace("_", " ")
-            yield Doubt(
-                f"held-out over training error, {shown}", ratio, f"below {OVERFIT:g}",
-                ratio < OVERFIT, "The potential is overfitted: add data, or stop earlier.",
-            )  # fmt: skip
-            if len(tests) < 20:
-                continue
-            tenth = max(len(tests) // 10, 1)
-            gain = 1 - float(np.nanmin(tests[-tenth:]) / np.nanmin(tests[:-tenth]))
-            yield Doubt(
-                f"gain over the last tenth of the epochs, {shown}", gain, f"below {LATE:g}",
-                gain < LATE, "The errors still fall: train longer.",
-            )  # fmt: skip
+        trained, tests = (
+            np.asarray(history.get(label + suffix, ()), dtype=float) for suffix in ("", "_held_out")
+        )
+        if np.isfinite(trained[-1:]).any() and np.isfinite(tests[-1:]).any():
+            yield from _check_label(label.replace("_", " "), trained, tests)
+
+
+def _check_label(label: str, trained: Array, tests: Array) -> Iterator[Doubt]:
+    """Yield whether one label's held-out errors are near those trained on, and settled."""
+    ratio = float(tests[-1] / trained[-1]) if trained[-1] > 0 else math.inf
+    yield Doubt(
+        f"held-out over training error, {label}", ratio, f"below {OVERFIT:g}",
+        ratio < OVERFIT, "The potential is overfitted: add data, or stop earlier.",
+    )  # fmt: skip
+    if len(tests) < 20:
+        return
+    tenth = max(len(tests) // 10, 1)
+    gain = 1 - float(np.nanmin(tests[-tenth:]) / np.nanmin(tests[:-tenth]))
+    yield Doubt(
+        f"gain over the last tenth of the epochs, {label}", gain, f"below {LATE:g}",
+        gain < LATE, "The errors still fall: train longer.",
+    )  # fmt: skip
 
 
 def _curves(history: Mapping[str, Sequence[float]]) -> list[Figure]:
@@ -144,7 +145,7 @@ def _curves(history: Mapping[str, Sequence[float]]) -> list[Figure]:
 
     if not len(history.get("epoch", ())):
         return []
-    units = {**UNITS, "born_charges": UNITS["born_effective_charges"]}
+    units = {**UNITS, "polarizability": f"{UNITS['polarizability']}/atom"}
     units["polarizability"] += "/atom"  # what training measures; evaluate() quotes the cell's
     caption = "Root-mean-square errors after each epoch, on training and held-out frames"
     return [inline(caption, learning_curves(history, units))]

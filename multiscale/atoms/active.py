@@ -10,6 +10,8 @@ labelled, and the potential is trained on. Podryabinkin and Shapeev, Comput. Mat
 (2017).
 """
 
+import copy
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -26,7 +28,9 @@ from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.extrapolation import RANK, ActiveSet, Grader, Thresholds, build
 from multiscale.atoms.generators import walker_generator
 from multiscale.atoms.labels import labels
+from multiscale.atoms.optimise import Schedule, epochs, start
 from multiscale.atoms.potential import ElectricPotential
+from multiscale.atoms.prepare import make_frames
 from multiscale.atoms.selection import d_optimal
 from multiscale.atoms.system import System
 
@@ -241,3 +245,16 @@ def _labelled(labeller: Labeller, atoms: ase.Atoms) -> ase.Atoms:
             "the structure: its atoms may overlap, or the calculation failed."
         )
     return out
+
+
+def further_training(schedule: Schedule) -> Retrain:
+    """Return a retraining that continues from the weights at hand, on all frames."""
+
+    def retrain(potential: ElectricPotential, frames: Sequence[ase.Atoms]) -> ElectricPotential:
+        network = copy.deepcopy(potential.network).cpu().float()
+        reference = network.reference_energy.numpy()
+        ready = make_frames(frames, network.architecture, reference)
+        (last,) = deque(epochs(start(network), ready, [], schedule), maxlen=1)
+        return ElectricPotential(last.best, potential.card, potential.dtype)
+
+    return retrain

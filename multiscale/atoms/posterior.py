@@ -91,6 +91,12 @@ def rows_of(network: Network, atoms: ase.Atoms) -> dict[str, Rows]:
     return out
 
 
+def normal_of(rows: Rows) -> Normal:
+    """Return the normal equations of some rows."""
+    residual, J = rows
+    return Normal(J.T @ J, J.T @ residual, float(residual @ residual), len(residual))
+
+
 def accumulate(network: Network, frames: Iterable[ase.Atoms]) -> dict[str, Normal]:
     """Return the normal equations of every label; memory does not grow with the frames.
 
@@ -109,7 +115,7 @@ def accumulate(network: Network, frames: Iterable[ase.Atoms]) -> dict[str, Norma
     total: dict[str, Normal] = {}
     for atoms in frames:
         for name, (r, J) in rows_of(network, atoms).items():
-            part = Normal(J.T @ J, J.T @ r, float(r @ r), len(r))
+            part = normal_of(Rows(r, J))
             total[name] = part if name not in total else _add(total[name], part)
     if not total:
         raise ValueError(
@@ -140,14 +146,31 @@ def posterior(
         If either has no label, or the calibration frames have no forces.
     """
     network = in_double(potential.network)
-    normals = accumulate(network, training)
-    data, U = np.linalg.eigh(_precision(normals))
     each = [rows_of(network, atoms) for atoms in calibration]
+    return infer(accumulate(network, training), each)
+
+
+def infer(normals: dict[str, Normal], each: Sequence[dict[str, Rows]]) -> Posterior:
+    """Return the posterior of a linear model from its normal equations and held-out rows.
+
+    Parameters
+    ----------
+    normals : dict
+        Label -> sums over the training data, residuals being those of the fitted model.
+    each : sequence of dict
+        For every held-out frame: label -> rows; forces among them.
+
+    Raises
+    ------
+    ValueError
+        If no frame has forces.
+    """
     if not any("forces" in frame for frame in each):
         raise ValueError(
             f"calibration has {len(each)} frames and no forces, expected labelled frames that did "
             "not train. Hold some out."
         )
+    data, U = np.linalg.eigh(_precision(normals))
     names = [name for name in LABELS if any(name in frame for frame in each)]
     held_out = {name: _join([frame[name] for frame in each if name in frame]) for name in names}
     squares = {name: (J @ U) ** 2 for name, (_, J) in held_out.items()}

@@ -6,7 +6,8 @@ matrix of that linear model is exact, in double precision, and made without diff
 """
 
 import copy
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -154,12 +155,19 @@ def _differentiate(network: Network, edges: _Edges) -> tuple[Tensor, Tensor]:
     each = expand(edges.vectors)
     A = each.new_zeros(len(edges.atoms), *each.shape[1:]).index_add(0, owner, each)
     mixed = mix(A, network.mixing[s])
-    slopes = [
-        mix(torch.func.jvp(expand, (edges.vectors,), (e,))[1], network.mixing[s]) for e in along
-    ]
+    slopes = [mix(_slope(expand, edges.vectors, e), network.mixing[s]) for e in along]
     q = inputs(mixed)  # before jvp: the cached coupling tensors must be plain ones
-    dq = [torch.func.jvp(inputs, (mixed[owner],), (slope,))[1] for slope in slopes]
+    dq = [_slope(inputs, mixed[owner], slope) for slope in slopes]
     return q, torch.stack(dq, dim=1)
+
+
+def _slope(function: Callable[[Tensor], Tensor], x: Tensor, direction: Tensor) -> Tensor:
+    """Return the derivative of a function along a direction."""
+    with warnings.catch_warnings():
+        # torch's forward mode loads its own deprecated torch.jit.script.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        slope: Tensor = torch.func.jvp(function, (x,), (direction,))[1]
+    return slope
 
 
 def _one_neighbour(network: Network, edges: _Edges, vectors: Tensor) -> Tensor:

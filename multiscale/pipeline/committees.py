@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 from multiscale.atoms.committee import FACTORS, MEMBERS, READOUTS, Committee
 from multiscale.atoms.extrapolation import ACTIVE_SET, ActiveSet
+from multiscale.atoms.potential import CARD
 from multiscale.atoms.readout import readout_weights
-from multiscale.atoms.shipped import CARD
 from multiscale.pipeline import potentials
 
 
@@ -52,5 +52,5 @@ def save_active_set(active: ActiveSet, folder: Path) -> None:
 def _save(arrays: Mapping[str, Any], path: Path) -> None:
     """Write arrays whole or not at all."""
     fresh = path.with_name(f".{path.name}.tmp")
-    save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, fresh)
+    save_file({name: np.array(a, order="C") for name, a in arrays.items()}, fresh)
     os.replace(fresh, path)

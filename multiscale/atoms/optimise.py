@@ -159,7 +159,8 @@ def epochs(
             chosen = [
                 shifted(frames[k], state.offsets) for k in order[begin : begin + schedule.batch]
             ]
-            squares, slopes = gradient(state.network, chosen, schedule.tolerances.at(x), rng)
+            with np.errstate(invalid="ignore", over="ignore"):  # _clip speaks of divergence
+                squares, slopes = gradient(state.network, chosen, schedule.tolerances.at(x), rng)
             state = _clip(state, slopes)
             _move(state, slopes, schedule, _rate(schedule, x))
             keep = min(schedule.average, (1 + state.step) / (10 + state.step))
@@ -219,6 +220,8 @@ def _rate(schedule: Schedule, x: float) -> float:
 def _clip(state: State, slopes: dict[str, Tensor]) -> State:
     """Shorten, in place, a gradient that is longer than CLIP times the usual; renew the usual."""
     norm = float(torch.stack([g.double().square().sum() for g in slopes.values()]).sum().sqrt())
+    if not np.isfinite(norm):
+        raise _diverged("gradient", state.epoch)
     usual = state.norm or norm
     if norm > CLIP * usual:
         for g in slopes.values():
@@ -281,10 +284,14 @@ def _check_finite(state: State, n: NDArray[np.float64]) -> None:
     """Raise FloatingPointError if training has diverged."""
     weights = all(bool(torch.isfinite(p).all()) for p in state.network.parameters())
     if not weights or not np.isfinite(state.errors[n > 0]).all():
-        raise FloatingPointError(
-            f"errors or weights are infinite after epoch {state.epoch}, expected finite numbers: "
-            "training has diverged. Lower learning_rate, or check the labels."
-        )
+        raise _diverged("error or a weight", state.epoch)
+
+
+def _diverged(what: str, epoch: int) -> FloatingPointError:
+    return FloatingPointError(
+        f"{what} is infinite at epoch {epoch}, expected finite numbers: training has diverged. "
+        "Lower learning_rate, or check the labels."
+    )
 
 
 def _compare(state: State, held_out: Sequence[Frame], schedule: Schedule) -> State:

@@ -175,6 +175,12 @@ class Committee:
         return Response(**fields)
 
 
+def is_committee(path_or_name: str | Path) -> bool:
+    """Tell whether a folder holds a committee."""
+    folder = Path(path_or_name)
+    return (folder / READOUTS).is_file() or (folder / MEMBERS / "0").is_dir()
+
+
 def mean(answers: Sequence[Response]) -> Response:
     """Return the mean of several answers, field by field."""
     return Response(**{name: _mean(values) for name, values in _by_field(answers).items()})  # type: ignore[arg-type]

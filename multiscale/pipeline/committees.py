@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 from multiscale.atoms.committee import FACTORS, MEMBERS, READOUTS, Committee
 from multiscale.atoms.extrapolation import ACTIVE_SET, ActiveSet
-from multiscale.atoms.potential import CARD
 from multiscale.atoms.readout import readout_weights
+from multiscale.atoms.shipped import CARD
 from multiscale.pipeline import potentials
 
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 
+from multiscale.atoms.committee import Committee, is_committee
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.foreign import ForeignPotential
 from multiscale.atoms.potential import ElectricPotential
@@ -25,7 +26,7 @@ def load_engine(name: str, dtype: str = "float32", device: str = "cpu") -> Poten
     name : str
         "toy-ferroelectric" (analytic, always float64 on the CPU), what load_foreign() accepts
         ("mace:FILE", "deepmd:FILE", ...), or what ElectricPotential.load() does: a shipped name or
-        a folder.
+        a folder; the folder of a committee gives the committee, which answers with its mean.
     dtype : str
         "float32" or "float64".
     device : str
@@ -40,7 +41,8 @@ def load_engine(name: str, dtype: str = "float32", device: str = "cpu") -> Poten
         return TOYS[name]()
     if is_foreign(name):
         return load_foreign(name, dtype, device)
-    return ElectricPotential.load(name, device=device, dtype=DTYPES[dtype])
+    load = Committee.load if is_committee(name) else ElectricPotential.load
+    return load(name, device=device, dtype=DTYPES[dtype])
 
 
 def as_engine(engine: Engine) -> Potential:

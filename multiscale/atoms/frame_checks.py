@@ -35,7 +35,9 @@ class Bound(NamedTuple):
     hint: str
 
 
-def check_frames(frames: Sequence[ase.Atoms], where: str = "frames") -> list[str]:
+def check_frames(
+    frames: Sequence[ase.Atoms], where: str = "frames", *, lenient: bool = False
+) -> list[str]:
     """Return what is odd about labelled frames; refuse what would teach or judge wrongly.
 
     Parameters
@@ -44,6 +46,9 @@ def check_frames(frames: Sequence[ase.Atoms], where: str = "frames") -> list[str
         Labelled structures of one file.
     where : str
         What they are called in messages, such as the path of the file.
+    lenient : bool
+        Whether labels that do not fit each other are only odd: a statistical verdict may stop a
+        training, but not a comparison.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def check_frames(frames: Sequence[ase.Atoms], where: str = "frames") -> list[str
     odd = []
     for check in (_finite, _sizes, _permittivity, _sum_rules, _duplicates, consistency):
         for finding in check(data):
-            if finding.hard:
+            if finding.hard and not (lenient and check is consistency):
                 raise ValueError(finding.message)
             odd.append(finding.message)
     return odd

@@ -63,8 +63,15 @@ def read_labelled(path: Path) -> list[ase.Atoms]:
     return read_checked(path)[0]
 
 
-def read_checked(path: Path) -> tuple[list[ase.Atoms], list[str]]:
+def read_checked(path: Path, *, lenient: bool = False) -> tuple[list[ase.Atoms], list[str]]:
     """Return the frames of a file, and what check_frames found odd but usable.
+
+    Parameters
+    ----------
+    path : Path
+        Extended XYZ.
+    lenient : bool
+        As in check_frames.
 
     Raises
     ------
@@ -72,7 +79,7 @@ def read_checked(path: Path) -> tuple[list[ase.Atoms], list[str]]:
         As read_frames and check_frames.
     """
     frames = read_frames(path)
-    return frames, check_frames(frames, str(path))
+    return frames, check_frames(frames, str(path), lenient=lenient)
 
 
 def split_frames(

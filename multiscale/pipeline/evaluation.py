@@ -96,7 +96,7 @@ def refuse_overlaps(frames: Sequence[ase.Atoms], where: str) -> None:
 
 def _read(file: Path, potential: ElectricPotential) -> list[ase.Atoms]:
     """Return the frames of a file that the potential can be judged by."""
-    frames, odd = read_checked(file)
+    frames, odd = read_checked(file, lenient=True)
     check_species(frames, potential.species, str(file))
     refuse_overlaps(frames, str(file))
     for message in odd:

@@ -101,8 +101,8 @@ def push(
         for c in range(3):
             F[i, c] += pull[c]
             F[j, c] -= pull[c]
-            for b in range(3):
-                v[c, b] += pull[c] * u[q, b] * r[q]
+            for b in range(3):  # a response is not symmetric: first the axis of the vector
+                v[b, c] += u[q, b] * r[q] * pull[c]
 
 
 @jit

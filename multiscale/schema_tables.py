@@ -127,6 +127,7 @@ _MD = {
         f"{_RUN} cell_x cell_y cell_z axis", "C/m^2", "polarization of each unit cell"
     ),
     "velocity": _optional(f"{_RUN} atom axis", "angstrom/ps", "velocity of the atoms"),
+    "extrapolation_grade": _optional(_RUN, "1", "highest extrapolation grade of an atom"),
     "polarizability": _optional(
         f"{_RUN} axis axis_b", "e*angstrom^2/V", "polarizability of the supercell"
     ),

@@ -36,10 +36,10 @@ def _reliability(ax: Axes, name: str, result: Calibration) -> None:
     """Draw observed against expected error."""
     scale, unit = SCALE.get(name, (1.0, ""))
     x, y, error = (scale * a for a in (result.expected, result.observed, result.observed_stderr))
-    ends = np.array([0.8 * min(x.min(), y.min()), 1.2 * max(x.max(), (y + error).max())])
+    ends = (0.0, 1.1 * float(max(x.max(), (y + error).max())))
     ax.plot(ends, ends, "--", color="#9aa0a6", linewidth=1, label="calibrated")
     ax.errorbar(x, y, error, fmt="o", capsize=3, markersize=4, color="#1a56b0")
-    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    ax.set(xlim=ends, ylim=ends)
     ax.set(xlabel=f"predicted spread ({unit})", ylabel=f"RMS error ({unit})")
     ax.set_title(name, loc="left", fontsize=9)
     style.legend(ax, loc="upper left")

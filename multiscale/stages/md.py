@@ -18,6 +18,8 @@ from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.atoms.system import System
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
+from multiscale.stages.extrapolating import find_grader, highest
+from multiscale.stages.extrapolating import judge as judge_grades
 from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
 from multiscale.stages.recording import Moment, RecordName, atoms_of, take
 from multiscale.stages.simulation import (
@@ -111,14 +113,16 @@ def _run_temperature(
     potential: Potential | None,
 ) -> xr.Dataset:
     walkers = prepare(options, options.temperatures[0], potential)
-    at_start = _more(options, walkers, walkers.system, torch.zeros_like(walkers.system.positions))
+    grader = find_grader(options.potential, walkers.engine) if potential is None else None
+    rest_of = torch.zeros_like(walkers.system.positions)
+    at_start = _more(options, walkers, walkers.system, rest_of) | highest(grader, walkers.system)
     trajectory = Trajectory(options.walkers, options.samples, at_start)
     at = _core_field(options)
     for state in _states(options, walkers, trajectory, checkpoint):
         sample, rest = divmod(state.step - options.first_step, options.stride)
         if rest == 0 and sample >= 0:
             moved = walkers.system.replace(positions=state.positions, cell=state.cell)
-            more = _more(options, walkers, moved, state.momenta)
+            more = _more(options, walkers, moved, state.momenta) | highest(grader, moved)
             trajectory.record(sample, state, walkers, at(state.step), more)
         if state.step % options.checkpoint_steps == 0:
             _pause(state, options, walkers, trajectory, checkpoint)
@@ -210,6 +214,8 @@ def _judge(ds: xr.Dataset, arrays: dict[str, Array], options: Options) -> xr.Dat
     """Return ds with the checks that tell whether the run can be believed."""
     temperature = options.temperatures[0]
     at = f"at {temperature:g} K"
+    if "extrapolation_grade" in arrays:
+        ds = judge_grades(ds, arrays["extrapolation_grade"], at)
     kinetic = arrays["kinetic_temperature"]
     error = kinetic.std() / np.sqrt(kinetic.size / integrated_time(kinetic))
     hot = float(kinetic.mean() - temperature)

@@ -83,13 +83,20 @@ def run(
 @app.command()
 def train(
     files: Annotated[
-        list[Path], typer.Argument(help="extended XYZ; a part of the first is held out")
+        list[Path],
+        typer.Argument(help="extended XYZ with labels, any subset; a part of each is held out"),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
     options: OptionsFile = None,
     values: Set = None,
 ) -> None:
-    """Train a potential on labelled structures -> a folder with weights and a model card."""
+    """Train a potential on labelled structures; the same command continues what was stopped.
+
+    The folder gets weights, model card, history, report and active set. Options, among others:
+    epochs, batch, learning_rate, cutoff, mixed, hidden, response, oxidation.Ti,
+    tolerances.forces, references (shared, own), held_out, patience, initial, response_only,
+    device (cpu, cuda), seed, checkpoint (s).
+    """
     _log_to_stderr()
     from multiscale.pipeline.training import train_potential
 

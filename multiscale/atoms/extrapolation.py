@@ -78,11 +78,11 @@ class ActiveSet:
 
     @cached_property
     def folded(self) -> tuple[Array, Array]:
-        """Return matrix (n_species, F, r) and offset (n_species, r): coordinates of raw scalars."""
+        """Return matrix (n_species, F, r) and offset (n_species, r): from scalars less their mean
+        to coordinates by the active rows.
+        """
         inverse = np.linalg.inv(self.active)
-        matrix = self.components @ inverse
-        shift = (self.constant[:, None] @ inverse - self.mean[:, None] @ matrix)[:, 0]
-        return matrix, shift
+        return self.components @ inverse, (self.constant[:, None] @ inverse)[:, 0]
 
     def rows(self, s: int, scalars: Array) -> Array:
         """Return the reduced rows of atoms of species number s, (n, F) -> (n, r)."""
@@ -141,9 +141,10 @@ def scalars_of(network: Network, system: System, weights: Weights | None = None)
     weights = weights or fold(network, torch.float64)
     F = network.linear.shape[1]
     out = np.empty((system.n_atoms, F), weights.radial.dtype)
-    nothing = np.zeros((len(network.architecture.species), F, 0), weights.radial.dtype)
+    S, dtype = len(network.architecture.species), weights.radial.dtype
+    projection = (np.zeros((S, 0), dtype), np.zeros((S, F, 0), dtype), np.zeros((S, 0), dtype))
     neighbours = NeighbourList(network.architecture.cutoff)
-    _run(network, system, weights, neighbours, (nothing, nothing[:, 0]), out, np.zeros(0))
+    _run(network, system, weights, neighbours, projection, out, np.zeros(0))
     return out
 
 
@@ -237,7 +238,7 @@ class Grader:
         self.weights = fold(potential.network, potential.dtype)
         dtype = self.weights.radial.dtype
         matrix, shift = active.folded
-        self.projection = np.ascontiguousarray(matrix, dtype), np.ascontiguousarray(shift, dtype)
+        self.projection = (active.mean.astype(dtype), matrix.astype(dtype), shift.astype(dtype))
         self.neighbours = NeighbourList(potential.cutoff)
 
     def __call__(self, system: System) -> Array:
@@ -258,7 +259,7 @@ def _run(
     system: System,
     weights: Weights,
     neighbours: NeighbourList,
-    projection: tuple[Array, Array],
+    projection: tuple[Array, Array, Array],
     scalars: Array,
     grades: Array,
 ) -> None:
@@ -277,4 +278,4 @@ def _run(
         system.system_index.cpu().numpy(),
         neighbours.pairs(system),
     )
-    survey(where, weights, *projection, scalars, grades)
+    survey(where, weights, projection, scalars, grades)

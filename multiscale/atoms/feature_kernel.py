@@ -25,16 +25,19 @@ def largest(x: Array, n: int) -> float:
 
 
 @jit
-def survey(g: Any, w: Any, matrix: Array, offset: Array, scalars: Array, grades: Array) -> None:
-    """Put the scalars (n, F) of atoms and max |phi @ matrix + offset| (n,) into the last two.
+def survey(g: Any, w: Any, projection: Any, scalars: Array, grades: Array) -> None:
+    """Put the scalars (n, F) of atoms and max |(phi - mean) @ matrix + offset| (n,) into the last
+    two.
 
-    g is a Geometry, w the Weights; matrix is (n_species, F, r), r a multiple of 16 or 0: then there
-    are no grades. scalars may have no rows: then they are not kept.
+    g is a Geometry, w the Weights, projection = mean, matrix, offset; matrix is (n_species, F, r),
+    r a multiple of 16 or 0: then there are no grades. scalars may have no rows: then they are not
+    kept.
     """
     widest = 1
     for i in range(len(g.positions)):
         widest = max(widest, g.first[i + 1] - g.first[i])
     near, a = make_near(widest, w), make_atom(w)
+    mean, matrix, offset = projection
     _, F, rank = matrix.shape
     y = np.empty(max(rank, 16), a.phi.dtype)
     for i in range(len(g.positions)):
@@ -45,6 +48,8 @@ def survey(g: Any, w: Any, matrix: Array, offset: Array, scalars: Array, grades:
         if len(scalars):
             scalars[i] = a.phi
         if rank:
+            for f in range(F):  # before the product: it loses digits in single precision otherwise
+                a.phi[f] -= mean[si, f]
             combine(y, 0, a.phi, 0, matrix, si * F * rank, rank, F, rank)
             for k in range(rank):
                 y[k] += offset[si, k]

@@ -109,7 +109,7 @@ def _coordinates(
         x = scalars_of(potential.network, frame)
         y = np.empty((len(x), matrix.shape[2]))
         for k in np.unique(s):
-            y[s == k] = x[s == k] @ matrix[k] + shift[k]
+            y[s == k] = (x[s == k] - active.mean[k]) @ matrix[k] + shift[k]
         out.append(y)
     return out
 

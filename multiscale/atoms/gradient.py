@@ -21,6 +21,7 @@ from multiscale.atoms.kernel import fold as fold_weights
 from multiscale.atoms.neighbours import Pairs
 from multiscale.atoms.network import Network
 from multiscale.atoms.slopes import Slopes, differentiate
+from multiscale.atoms.unfold import unfold
 from multiscale.atoms.workspace import Geometry
 
 Array = NDArray[np.float64]
@@ -106,7 +107,7 @@ def loss_gradient(
         total, count, direction = _born(weights, where, frames, charges, weighting.born_charges, n)
         squares.total[4], squares.n[4] = total, count
         _central(weights, where, direction, slopes, electric, of_energy=False)
-    return squares, _unfold(network, slopes, seed_sum)
+    return squares, unfold(network, slopes, seed_sum)
 
 
 def measure(network: Network, frames: Sequence[Frame], batch: int = 16) -> Squares:
@@ -283,27 +284,3 @@ def _central(
 def _empty(weights: Weights) -> Slopes:
     """Return zeros shaped like the weights."""
     return Slopes(*(np.zeros_like(getattr(weights, name)) for name in Slopes._fields))
-
-
-def _unfold(network: Network, slopes: Slopes, seed_sum: Array) -> dict[str, torch.Tensor]:
-    """Return the gradient by the network's own parameters from that by the folded ones."""
-    g = {name: torch.from_numpy(x) for name, x in slopes._asdict().items()}
-    mean, scale = network.feature_mean, network.feature_scale
-    unit = float(network.energy_scale)
-    constant = torch.from_numpy(seed_sum).to(mean)[:, None]
-    g["linear"] = (g["linear"] - constant * mean) * scale * unit
-    g["weight3"] = g["weight3"] * unit
-    g["weight1"] = _unscale(g["weight1"], g["bias1"], mean, scale)
-    if not network.architecture.response:
-        return {name: g[name] for name, _ in network.named_parameters()}
-    g["response1"] = _unscale(g["response1"], g["response_bias1"], mean, scale)
-    g["gates"] = g["gates"] * network.product_scale[:, None]
-    g["gate_bias"] = g["gate_bias"] * network.product_scale
-    return {name: g[name] for name, _ in network.named_parameters()}
-
-
-def _unscale(
-    weight: torch.Tensor, bias: torch.Tensor, mean: torch.Tensor, scale: torch.Tensor
-) -> torch.Tensor:
-    """Return the gradient by a layer on standardised scalars from that on raw ones."""
-    return (weight - mean[:, :, None] * bias[:, None]) * scale[:, :, None]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from multiscale.atoms.frames import Labels
 from multiscale.atoms.gradient import Frame, Squares, Weighting, loss_gradient, measure
+from multiscale.atoms.muon import orthogonal
 from multiscale.atoms.network import Network
 
 Range = tuple[float, float]
@@ -26,7 +27,7 @@ Gradient = Callable[
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 CLIP = 2.0
 """A gradient longer than this times the usual length is shortened to it."""
-MOMENTUM, MUON_LENGTH, NEWTON_SCHULZ = 0.95, 0.2, (3.4445, -4.7750, 2.0315)
+MOMENTUM, MUON_LENGTH = 0.95, 0.2
 VECTOR, VECTOR_RATE = 2, 0.1
 """Parameters of up to two axes are a vector for each species; of more, matrices. Vectors move at a
 tenth of the rate: hundreds of linear weights that all step at once shake the energy.
@@ -254,23 +255,6 @@ def _move(state: State, slopes: dict[str, Tensor], schedule: Schedule, rate: flo
                 v.mul_(b2).addcmul_(g, g, value=1 - b2)
                 scale = (v / (1 - b2**t)).sqrt_().add_(EPSILON)
                 p.addcdiv_(m, scale, value=-rate * VECTOR_RATE / (1 - b1**t))
-
-
-def orthogonal(m: Tensor) -> Tensor:
-    """Return roughly U V^T of the singular value decompositions U S V^T of matrices (..., n, m).
-
-    Five Newton-Schulz steps with Jordan's coefficients: singular values end between 0.7 and 1.2.
-    """
-    x = m.flatten(0, -3)
-    tall = x.shape[-2] > x.shape[-1]
-    x = x.transpose(1, 2) if tall else x
-    x = x / (torch.linalg.matrix_norm(x)[:, None, None] + torch.finfo(x.dtype).tiny)
-    a, b, c = NEWTON_SCHULZ
-    for _ in range(5):
-        square = x @ x.transpose(1, 2)
-        x = a * x + (b * square + c * square @ square) @ x
-    out: Tensor = (x.transpose(1, 2) if tall else x).reshape(m.shape)
-    return out
 
 
 def _average(averaged: Network, network: Network, keep: float) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
+from torch import Tensor
 
 from multiscale.atoms.autograd import autograd_gradient
 from multiscale.atoms.card import model_card
 from multiscale.atoms.frames import labels
-from multiscale.atoms.gradient import Frame, loss_gradient
+from multiscale.atoms.gradient import Frame, Squares, Weighting, loss_gradient
 from multiscale.atoms.network import Architecture, Network
-from multiscale.atoms.optimise import Schedule, State, epochs, start
+from multiscale.atoms.optimise import Gradient, Schedule, State, epochs, start
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.prepare import (
     check_neutral,
@@ -82,9 +83,28 @@ def prepare(data: Data, recipe: Recipe) -> Job:
     return Job(data, recipe, state, training, held_out, recipe.schedule(), references, numbers)
 
 
-def run(job: Job, state: State | None = None) -> Iterator[State]:
-    """Yield the states of a training, one an epoch, from its beginning or from a state."""
-    gradient = loss_gradient if job.recipe.device == "cpu" else autograd_gradient
+def run(
+    job: Job, state: State | None = None, before_step: Callable[[], None] = lambda: None
+) -> Iterator[State]:
+    """Yield the states of a training, one an epoch, from its beginning or from a state.
+
+    Parameters
+    ----------
+    job : Job
+        From prepare().
+    state : State, optional
+        Where to go on.
+    before_step : callable
+        Called before each step; what it raises ends the training.
+    """
+    by_device: Gradient = loss_gradient if job.recipe.device == "cpu" else autograd_gradient
+
+    def gradient(
+        network: Network, frames: list[Frame], weighting: Weighting, rng: np.random.Generator
+    ) -> tuple[Squares, dict[str, Tensor]]:
+        before_step()
+        return by_device(network, frames, weighting, rng)
+
     return epochs(state or job.state, job.training, job.held_out, job.schedule, gradient)
 
 

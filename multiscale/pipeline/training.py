@@ -1,7 +1,9 @@
 """The command `train`: labelled structures in, a potential out; the same command continues it."""
 
 import logging
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -124,8 +126,8 @@ def _run(job: Job, keeper: Keeper) -> State:
             sum(p.numel() for p in state.network.parameters()),
         )
     try:
-        with progress(job.schedule, state.epoch, sys.stderr) as show:
-            for state in run(job, first):
+        with progress(job.schedule, state.epoch, sys.stderr) as show, stoppable() as check:
+            for state in run(job, first, check):
                 keeper.note(state)
                 show(state)
     except KeyboardInterrupt:
@@ -138,6 +140,36 @@ def _run(job: Job, keeper: Keeper) -> State:
     if state.epoch < job.schedule.epochs:
         log.info("no lower held-out loss since epoch %d: stopped early", state.best_epoch)
     return state
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], None]]:
+    """Yield a function that raises KeyboardInterrupt if Ctrl-C or SIGTERM has come since.
+
+    An exception that a signal raises wherever the program happens to be is lost in a callback of
+    the garbage collector, and may leave half a step: so signals are noted, and obeyed between
+    steps. A second one acts at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    came: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _finish(job: Job, state: State, keeper: Keeper) -> str:

@@ -149,11 +149,15 @@ def test_sigterm_ends_with_130_and_a_checkpoint(tmp_path, data):
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    deadline = time.monotonic() + 200
-    while not (folder / training_state.CHECKPOINT).exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=100)
+    with process:
+        deadline = time.monotonic() + 200
+        while not (folder / training_state.CHECKPOINT).exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "the same command continues" in said
     assert "epoch" in said

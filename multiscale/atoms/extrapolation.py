@@ -35,6 +35,8 @@ Array = NDArray[np.float64]
 RANK = 128
 SMALLEST = 1e-5  # of the singular values, above the rounding of single precision
 ACTIVE_SET = "active_set.safetensors"
+UNSEEN = 1e6
+"""Grade of an atom whose species no frame holds."""
 GAMMA_LOW, GAMMA_HIGH = 2.0, 10.0
 """Grades above which an atom is worth labelling, and above which the dynamics stops."""
 
@@ -159,6 +161,8 @@ def fingerprint(network: Network) -> NDArray[np.uint8]:
 def build(potential: ElectricPotential, frames: Iterable[System], rank: int = RANK) -> ActiveSet:
     """Return the active set of training frames.
 
+    Atoms of a species that the frames hold fewer than twice have the grade UNSEEN.
+
     Parameters
     ----------
     potential : ElectricPotential
@@ -171,7 +175,7 @@ def build(potential: ElectricPotential, frames: Iterable[System], rank: int = RA
     Raises
     ------
     ValueError
-        If rank is no multiple of 16, there is no frame, or a species has fewer than two atoms.
+        If rank is no multiple of 16, or there is no frame.
     """
     if rank <= 0 or rank % 16:
         raise ValueError(f"rank is {rank}, expected a multiple of 16. Round it.")
@@ -185,20 +189,19 @@ def build(potential: ElectricPotential, frames: Iterable[System], rank: int = RA
         raise ValueError("frames is empty, expected the training structures. Pass some.")
     numbers, X = (np.concatenate(x) for x in zip(*scalars, strict=True))
     where, species = np.concatenate(origin), np.array(network.architecture.species)
-    parts = [_span(X[numbers == z], where[numbers == z], rank, int(z)) for z in species]
+    parts = [_span(X[numbers == z], where[numbers == z], rank) for z in species]
     mean, components, constant, active, origins = (np.stack(x) for x in zip(*parts, strict=True))
     return ActiveSet(species, mean, components, constant, active, origins, fingerprint(network))
 
 
 def _span(
-    X: Array, where: NDArray[np.int64], rank: int, number: int
+    X: Array, where: NDArray[np.int64], rank: int
 ) -> tuple[Array, Array, Array, Array, NDArray[np.int64]]:
     """Return mean, components, constant, active rows and their origin for one species."""
     if len(X) < 2:
-        raise ValueError(
-            f"atoms of atomic number {number} are {len(X)} in the frames, expected at least 2. "
-            "Give the frames that trained the potential."
-        )
+        constant, origin = np.zeros(rank), np.full((rank, 2), -1)
+        constant[0] = UNSEEN
+        return np.zeros(X.shape[1]), np.zeros((X.shape[1], rank)), constant, np.eye(rank), origin
     mean = X.mean(axis=0)
     _, sigma, V = np.linalg.svd(X - mean, full_matrices=False)
     used = min(rank - 1, len(X) - 1, int((sigma > SMALLEST * sigma[0]).sum()))

@@ -75,7 +75,7 @@ def labelled(
     teacher: ElectricPotential, atoms: ase.Atoms, names: Sequence[str] = NAMES
 ) -> ase.Atoms:
     """Return a copy of a frame with some of the teacher's labels, as files keep them."""
-    out, said = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True), {}
+    out = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
     said = answer(teacher, atoms)._asdict()
     for name in set(names) & {k for k, v in said.items() if v is not None}:
         if name == "forces":

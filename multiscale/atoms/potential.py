@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from multiscale import units
-from multiscale.atoms.coupling import couple
+from multiscale.atoms.coupling import acting_field, couple
 from multiscale.atoms.enthalpy import Held, Seeds, respond
 from multiscale.atoms.network import Architecture, Network
 from multiscale.atoms.passes import Passes
@@ -206,11 +206,16 @@ class ElectricPotential(nn.Module):
         bare = self._passes.over(system, self._species_index(system))(Seeds(ones), False, True)
         energy, force, virial, dipole = bare.energy, bare.forces, bare.virial, None
         if system.sites is not None:
-            dipole, pull, turn, work = couple(system, system.sites, electric_field)
+            given = electric_field
+            if callable(given) and held == "reduced field":  # a bias is asked once a step
+                given = given(couple(system, system.sites, None).dipole)
+            dipole, pull, turn, work = couple(system, system.sites, given)
             if pull is not None:
-                force, virial, energy = force + pull, virial - turn, energy - work
+                force, virial = force + pull, virial - turn
+                energy = energy if callable(electric_field) else energy - work
                 if held == "reduced field":
-                    virial = virial + turn
+                    E = acting_field(given, dipole)
+                    virial = virial + dipole[:, :, None] * E[:, None, :]
         volume = system.volume
         return Response(
             energy=energy,

@@ -168,6 +168,23 @@ def test_stale_neighbour_lists_are_never_used(shipped):
         assert torch.equal(kept.evaluate(system).forces, shipped.evaluate(system).forces)
 
 
+def test_stress_at_fixed_voltage_of_fixed_charges(shipped):
+    """dU/dstrain with a.E held across each lattice vector, E' = (1 + strain)^-1 E."""
+    system = System.from_ase(crystal()).replace(sites=sites())
+    stress = shipped.evaluate(system, FIELD, held="reduced field").stress[0]
+    volume, h = float(system.volume[0]), 1e-5
+    for a, b in ((0, 0), (1, 1), (0, 2), (2, 0)):
+        sides = []
+        for sign in (1, -1):
+            deform = torch.eye(3, dtype=torch.float64)
+            deform[a, b] += sign * h
+            moved = system.replace(positions=system.positions @ deform, cell=system.cell @ deform)
+            field = torch.linalg.solve(deform, FIELD)
+            sides.append(float(shipped.evaluate(moved, field).energy[0]))
+        slope = (sides[0] - sides[1]) / (2 * h) / volume
+        assert float(stress[a, b]) == pytest.approx(slope, rel=1e-5, abs=1e-7)
+
+
 def test_collapsed_cells_are_refused_before_the_neighbour_search(shipped):
     atoms = crystal()
     atoms.set_cell(np.array(atoms.cell) * [[1], [1], [0.05]], scale_atoms=True)

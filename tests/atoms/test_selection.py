@@ -70,9 +70,7 @@ def test_after_choosing_the_rest_is_inside(potential, active):
     known = [small(seed) for seed in range(40)]
     joined = build(potential, [*known, *(frames[c.frame] for c in choices)], rank=32)
     left = [f for n, f in enumerate(frames) if n not in {c.frame for c in choices}]
-    before, after = (
-        max(grade(potential, s, f).max() for f in left) for s in (active, joined)
-    )
+    before, after = (max(grade(potential, s, f).max() for f in left) for s in (active, joined))
     # MaxVol has many ends and the principal components move a little: not quite the threshold.
     assert before > 3
     assert after < 0.7 * before

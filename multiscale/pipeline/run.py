@@ -2,9 +2,11 @@
 
 import logging
 import shutil
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -70,9 +72,14 @@ def run(
         log.info("%s: run %s in %s", plan.run.name, names, folder)
         work = _Work(plan, registry, checkpoint_interval)
         try:
-            with Display(sys.stderr) as display:
+            with Display(sys.stderr) as display, _insistent() as check:
                 work.display = display
-                run_graph(work.graph(), tasks.execute, make_executor, watch=work.watch)
+
+                def watch(running: Mapping[str, tuple[list[tasks.Task], int]]) -> None:
+                    check()
+                    work.watch(running)
+
+                run_graph(work.graph(), tasks.execute, make_executor, watch=watch)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"{plan.run.name}: stopped. Finished tasks and checkpoints are kept in {folder}; "
@@ -83,6 +90,33 @@ def run(
             raise
         log.info("%s: %d stages finished", plan.run.name, len(plan.todo))
     return len(plan.todo)
+
+
+@contextmanager
+def _insistent() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C and SIGTERM interrupt; yield what interrupts again if one was lost.
+
+    An exception raised by a signal is lost if it hits a callback of the garbage collector.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    came: list[int] = []
+
+    def act(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, act) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Work:

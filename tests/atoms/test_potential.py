@@ -212,7 +212,7 @@ def test_field_without_polarization_is_refused(shipped):
 
 def test_unknown_and_damaged_potentials(tmp_path, shipped):
     with pytest.raises(ValueError, match="nearest is 'pbtio3-pbesol'"):
-        ElectricPotential.load("pbtio3-pbe")
+        ElectricPotential.load("pbtio3-pbeso")
     save(shipped, tmp_path / "mine")
     weights = tmp_path / "mine" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])

@@ -70,10 +70,10 @@ def test_evaluate_prints_a_table_for_people(files, monkeypatch, capsys):
 
 
 def test_frames_that_the_potential_does_not_know_are_named(files, monkeypatch, capsys):
-    text = files[0].read_text().replace("Pb ", "Ba ", 8)
+    text = files[0].read_text().replace("Pb ", "Ca ", 8)
     files[0].write_text(text)
     err = run(monkeypatch, capsys, "evaluate", NAME, files[0], status=2).err
-    assert "0.extxyz: frame 0 has species Ba, expected O, Ti, Pb" in err
+    assert "0.extxyz: frame 0 has species Ca, expected O, Ti, Sr, Ba, Pb" in err
 
 
 def test_repeated_frames_are_said_and_counted(files, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """The shipped potentials against published numbers and their own held-out frames."""
 
+import hashlib
 from pathlib import Path
 
 import ase
@@ -78,8 +79,9 @@ def test_order_of_the_phases_of_batio3(cubic, tetragonal):
 
 
 def test_srtio3_is_not_ferroelectric(cubic, tetragonal):
+    """Less than half a meV: zero-point motion alone is more (an incipient ferroelectric)."""
     gain = cubic["srtio3"].get_potential_energy() - tetragonal["srtio3"].get_potential_energy()
-    assert abs(gain) < 2e-4
+    assert abs(gain) < 5e-4
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="first-principles data are not beside the project")
@@ -87,7 +89,11 @@ def test_srtio3_is_not_ferroelectric(cubic, tetragonal):
 def test_held_out_errors_are_those_of_the_card(name):
     potential = ElectricPotential.load(name)
     for file in potential.card["data"]["file"].values():
-        (path,) = SHARED.glob(f"*/{file['name']}")
+        (path,) = (
+            path
+            for path in SHARED.glob(f"*/{file['name']}")
+            if hashlib.sha256(path.read_bytes()).hexdigest() == file["sha256"]
+        )
         frames = ase.io.read(path, ":")
         table = evaluate(potential, [frames[k] for k in file["held_out"][:12]])
         everything = file["errors"]["forces"]["rmse"]

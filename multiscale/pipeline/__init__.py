@@ -15,5 +15,10 @@ preflight    one look before anything is computed
 report       one static page about a finished run
 single       one stage by hand; what a file holds
 export       results for other programs
-potentials   training and keeping potentials; training: the commands for it
+potentials   options of training, keeping potentials; training: the command, training_state: its
+             checkpoints, training_report: its page; committees and active sets: committees
+evaluation   the command evaluate
+active       active learning in a folder
+spectra      the command spectra
+signals      Ctrl-C and SIGTERM, obeyed also where an exception is lost
 """

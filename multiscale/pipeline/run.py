@@ -2,11 +2,9 @@
 
 import logging
 import shutil
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -21,6 +19,7 @@ from multiscale.pipeline.manifest import Entry, TaskRecord
 from multiscale.pipeline.plan import Plan, StagePlan, identity, stage_tasks
 from multiscale.pipeline.progress import Display, stage_fraction
 from multiscale.pipeline.registry import STAGES, Registry, stage_module
+from multiscale.pipeline.signals import interrupts
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ def run(
         log.info("%s: run %s in %s", plan.run.name, names, folder)
         work = _Work(plan, registry, checkpoint_interval)
         try:
-            with Display(sys.stderr) as display, _insistent() as check:
+            with Display(sys.stderr) as display, interrupts(at_once=True) as check:
                 work.display = display
 
                 def watch(running: Mapping[str, tuple[list[tasks.Task], int]]) -> None:
@@ -90,33 +89,6 @@ def run(
             raise
         log.info("%s: %d stages finished", plan.run.name, len(plan.todo))
     return len(plan.todo)
-
-
-@contextmanager
-def _insistent() -> Iterator[Callable[[], None]]:
-    """Let Ctrl-C and SIGTERM interrupt; yield what interrupts again if one was lost.
-
-    An exception raised by a signal is lost if it hits a callback of the garbage collector.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    came: list[int] = []
-
-    def act(number: int, _: object) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, act) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Work:

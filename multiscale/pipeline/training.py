@@ -1,9 +1,7 @@
 """The command `train`: labelled structures in, a potential out; the same command continues it."""
 
 import logging
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from multiscale.pipeline import potentials, runfile, store
 from multiscale.pipeline.committees import save_active_set
 from multiscale.pipeline.evaluation import error_table
 from multiscale.pipeline.run import Interrupted
+from multiscale.pipeline.signals import interrupts
 from multiscale.pipeline.single import literal
 from multiscale.pipeline.training_report import write_training_report
 from multiscale.pipeline.training_state import (
@@ -126,7 +125,10 @@ def _run(job: Job, keeper: Keeper) -> State:
             sum(p.numel() for p in state.network.parameters()),
         )
     try:
-        with progress(job.schedule, state.epoch, sys.stderr) as show, stoppable() as check:
+        with (
+            progress(job.schedule, state.epoch, sys.stderr) as show,
+            interrupts(at_once=False) as check,
+        ):
             for state in run(job, first, check):
                 keeper.note(state)
                 show(state)
@@ -140,36 +142,6 @@ def _run(job: Job, keeper: Keeper) -> State:
     if state.epoch < job.schedule.epochs:
         log.info("no lower held-out loss since epoch %d: stopped early", state.best_epoch)
     return state
-
-
-@contextmanager
-def stoppable() -> Iterator[Callable[[], None]]:
-    """Yield a function that raises KeyboardInterrupt if Ctrl-C or SIGTERM has come since.
-
-    An exception that a signal raises wherever the program happens to be is lost in a callback of
-    the garbage collector, and may leave half a step: so signals are noted, and obeyed between
-    steps. A second one acts at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    came: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        came.append(number)
-        if len(came) > 1:
-            raise KeyboardInterrupt
-
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _finish(job: Job, state: State, keeper: Keeper) -> str:

@@ -39,7 +39,7 @@ from multiscale.atoms.spectra import make_grid
 from multiscale.atoms.system import Response, System
 from multiscale.stages.engines import load_engine
 
-DATA = Path("/work/shared/datasets/sio2-electric/SiO2.extxyz")
+DATA = Path(__file__).parents[2] / "shared/datasets/sio2-electric/SiO2.extxyz"
 BANDS = (250, 349, 375, 421, 463, 667, 751, 767, 1042, 1048, 1133)  # 1/cm, DFPT, TO
 EPS_INF_ZZ, EPS_0_ZZ = 2.412, 4.746
 TEMPERATURE, STRIDE = 300.0, 4

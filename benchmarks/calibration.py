@@ -29,7 +29,7 @@ from multiscale.atoms.posterior import draw_committee, posterior
 from multiscale.pipeline import committees
 from multiscale.plotting.uncertainty import calibration
 
-DATA = Path("/work/shared/datasets/perovskite-pbesol/PbTiO3.extxyz")
+DATA = Path(__file__).parents[2] / "shared/datasets/perovskite-pbesol/PbTiO3.extxyz"
 
 
 def compare(committee: Committee, frames: list[ase.Atoms]) -> dict[str, Calibration]:

@@ -23,12 +23,13 @@ from multiscale.sampling.hills import (
 from multiscale.sampling.images import cubic_images
 from multiscale.sampling.metadynamics import Hills, Metadynamics, WellTempered
 from multiscale.sampling.offsets import bias_offsets, offset_at
-from multiscale.sampling.walls import Wall
+from multiscale.sampling.walls import BoxWall, Wall
 
 __all__ = [
     "FEWEST_BLOCKS",
     "Bias",
     "BiasGrid",
+    "BoxWall",
     "CellBias",
     "Collective",
     "Hills",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from multiscale.sampling.grid import BiasGrid
 from multiscale.sampling.images import cubic_images
-from multiscale.sampling.walls import Wall
+from multiscale.sampling.walls import BoxWall, Wall
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -57,12 +57,12 @@ class WellTempered:
         gamma > 1; the bias converges to -(1 - 1/gamma) F.
     kT : float
         In eV.
-    wall : Wall or None
+    wall : Wall, BoxWall or None
         Flat-bottom wall added to the bias of the hills.
     upper : tuple of float or None
         Upper corner of the grid; None: the wall's limit and a margin that thermal motion fills.
     lower : tuple of float or None
-        Lower corner; None: -upper.
+        Lower corner; None: -upper, or that of a BoxWall with its margin.
     spacing : tuple of float or None
         Largest distance between nodes; None: sigma/5, /4, /3 in 1, 2, 3 dimensions.
     symmetric : bool
@@ -82,7 +82,7 @@ class WellTempered:
     pace: int
     bias_factor: float
     kT: float  # noqa: N815
-    wall: Wall | None = None
+    wall: Wall | BoxWall | None = None
     upper: tuple[float, ...] | None = None
     lower: tuple[float, ...] | None = None
     spacing: tuple[float, ...] | None = None
@@ -112,11 +112,13 @@ class WellTempered:
                 f"sigma is {self.sigma}, below the grid spacing {tuple(self.grid_spacing)}, "
                 "expected at least one node a sigma. Widen sigma or refine the grid."
             )
-        if self.wall and (np.minimum(upper, -lower) < self.wall.limit).any():
-            raise ValueError(
-                f"the grid runs from {tuple(lower)} to {tuple(upper)}, expected it to cover "
-                f"the wall at {self.wall.limit}. Enlarge the grid or lower the wall."
-            )
+        if self.wall is not None:
+            first, last = self.wall.corners(len(self.sigma))
+            if (upper < last).any() or (lower > first).any():
+                raise ValueError(
+                    f"the grid runs from {tuple(lower)} to {tuple(upper)}, expected it to cover "
+                    f"the wall at {self.wall.where}. Enlarge the grid or lower the wall."
+                )
         cubic = len(set(self.sigma)) == 1 and not (lower + upper).any() and not np.ptp(upper)
         if self.symmetric and not cubic:
             raise ValueError(
@@ -127,17 +129,21 @@ class WellTempered:
     @property
     def box(self) -> tuple[Array, Array]:
         """Return the lower and upper corner of the grid."""
+        lower = None
         if self.upper is not None:
             upper = np.array(self.upper, dtype=float)
         elif self.wall is not None:
-            margin = 4 * np.sqrt(self.kT / self.wall.stiffness) + 2 * np.array(self.sigma)
-            upper = self.wall.limit + margin
+            margin = 4 * np.sqrt(self.kT / np.array(self.wall.stiffness)) + 2 * np.array(self.sigma)
+            first, last = self.wall.corners(len(self.sigma))
+            lower, upper = first - margin, last + margin
         else:
             raise ValueError(
                 "upper is None without a wall, expected the extent of the grid. "
                 "Give upper or a wall."
             )
-        return (-upper if self.lower is None else np.array(self.lower, dtype=float)), upper
+        if self.lower is not None:
+            lower = np.array(self.lower, dtype=float)
+        return (-upper if lower is None else lower), upper
 
     @property
     def grid_spacing(self) -> Array:

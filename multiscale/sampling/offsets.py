@@ -26,10 +26,7 @@ def bias_offsets(settings: WellTempered, hills: Hills) -> tuple[Integers, Array]
     """
     lower, upper = settings.box
     if settings.wall is not None:
-        lower, upper = (
-            np.full_like(lower, -settings.wall.limit),
-            np.full_like(upper, settings.wall.limit),
-        )
+        lower, upper = settings.wall.corners(len(lower))
     if settings.symmetric:
         lower = 0 * lower
     grid = BiasGrid(lower, upper, np.array(settings.sigma) / 2)

@@ -54,6 +54,82 @@ class Wall:
             return np.asarray((np.abs(values) <= self.limit).all(axis=-1))
         return np.asarray(np.linalg.norm(values, axis=-1) <= self.limit)
 
+    @property
+    def where(self) -> str:
+        """Return in words where it stands."""
+        return str(self.limit)
+
+    def corners(self, n_dims: int) -> tuple[Array, Array]:
+        """Return the lower and upper corner (n_dims,) of the box that holds the inside."""
+        return np.full(n_dims, -self.limit), np.full(n_dims, self.limit)
+
+
+@dataclass(frozen=True)
+class BoxWall:
+    """V = sum_k k_k/2 excess_k^2 beyond the faces of a box, which variables of any unit may have.
+
+    Attributes
+    ----------
+    lower, upper : tuple of float
+        Corners, in the units of the collective variables.
+    stiffness : tuple of float
+        k, in eV per those units squared.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, the box is empty or a stiffness is not positive.
+    """
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    stiffness: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a box that is none."""
+        same = len(self.lower) == len(self.upper) == len(self.stiffness) > 0
+        if not same or not all(a < b for a, b in zip(self.lower, self.upper, strict=True)):
+            raise ValueError(
+                f"the wall runs from {self.lower} to {self.upper} with {len(self.stiffness)} "
+                "stiffnesses, expected lower < upper and one stiffness each. Correct the limits."
+            )
+        if not all(k > 0 for k in self.stiffness):
+            raise ValueError(
+                f"stiffness of the wall is {self.stiffness}, expected positive numbers. "
+                "Give them, or leave the wall out."
+            )
+
+    def __call__(self, values: Array, step: int = 0) -> tuple[Array, Array]:  # noqa: ARG002
+        """Return energies (n,) in eV and forces (n, d) for values (n, d) at any step."""
+        excess = values - np.clip(values, self.lower, self.upper)
+        force = -np.array(self.stiffness) * excess
+        return np.asarray(-0.5 * (force * excess).sum(axis=-1)), np.asarray(force)
+
+    def inside(self, values: Array) -> NDArray[np.bool_]:
+        """Return whether values (..., d) lie where the wall is zero, shape (...)."""
+        within = (values >= np.array(self.lower)) & (values <= np.array(self.upper))
+        return np.asarray(within.all(axis=-1))
+
+    @property
+    def where(self) -> str:
+        """Return in words where it stands."""
+        return f"{self.lower} and {self.upper}"
+
+    def corners(self, n_dims: int) -> tuple[Array, Array]:
+        """Return the lower and upper corner (n_dims,) of the box that holds the inside.
+
+        Raises
+        ------
+        ValueError
+            If the box has another number of dimensions.
+        """
+        if len(self.lower) != n_dims:
+            raise ValueError(
+                f"the wall has {len(self.lower)} dimensions, expected {n_dims} as the hills have. "
+                "Give one pair of limits for each sigma."
+            )
+        return np.array(self.lower), np.array(self.upper)
+
 
 @jit
 def _wall(values: Array, limit: float, k: float, by_component: bool) -> tuple[Array, Array]:

@@ -139,7 +139,7 @@ def free_energy_by_reweighting(
     """
     at_frames, at_nodes = (0.0, 0.0) if reference is None else reference
     n_blocks = int(block.max()) + 1
-    bins, kept = _find_bins(values, axes)
+    bins, kept = find_bins(values, axes)
     logs = (log_weight + np.asarray(at_frames) / kT)[kept]
     shape = (n_blocks, *(len(a) for a in axes))
     cells = block[kept] * math.prod(shape[1:]) + bins[kept]
@@ -179,12 +179,21 @@ def blocks_of(n_walkers: int, n_frames: int, per_walker: int) -> Integers:
     return np.asarray(np.arange(n_walkers)[:, None] * per_walker + piece)
 
 
-def bootstrap_weights(n_samples: int, n_blocks: int, generator: np.random.Generator) -> Array:
+def bootstrap_weights(
+    n_samples: int, n_blocks: int, generator: np.random.Generator, inflation: float = 1.0
+) -> Array:
     """Return random weights of the blocks, shape (n_samples, n_blocks), each row of mean one.
 
     The Bayesian bootstrap (Rubin, Ann. Stat. 9, 130 (1981)) with Dirichlet weights of concentration
     (n-4)/n: a mean then varies as Student's t with n-1 degrees of freedom about the mean of n
     independent blocks, whose variance is itself only known from them.
+
+    Parameters
+    ----------
+    n_samples, n_blocks : int
+    generator : Generator
+    inflation : float
+        Factor on the variance of every mean, for blocks that remember each other (see blocking).
 
     Raises
     ------
@@ -196,7 +205,7 @@ def bootstrap_weights(n_samples: int, n_blocks: int, generator: np.random.Genera
             f"there are {n_blocks} blocks, expected at least {FEWEST_BLOCKS} for an error. "
             "Cut the run into more blocks or use more walkers."
         )
-    concentration = np.full(n_blocks, (n_blocks - 4) / n_blocks)
+    concentration = np.full(n_blocks, ((n_blocks - 3) / inflation - 1) / n_blocks)
     return generator.dirichlet(concentration, n_samples) * n_blocks
 
 
@@ -214,7 +223,11 @@ def _histogram(cells: Integers, weights: Array, shape: tuple[int, ...]) -> Array
     return np.asarray(counts, dtype=np.float64).reshape(shape)
 
 
-def _find_bins(values: Array, axes: tuple[Array, ...]) -> tuple[Integers, NDArray[np.bool_]]:
+def find_bins(values: Array, axes: tuple[Array, ...]) -> tuple[Integers, NDArray[np.bool_]]:
+    """Return the bin of each frame, counted through the grid, and whether it is on the grid.
+
+    values (n, d); axes: bin centres, equally spaced. The number means nothing where it is not.
+    """
     flat = np.zeros(len(values), dtype=np.int64)
     kept = np.ones(len(values), dtype=np.bool_)
     for k, axis in enumerate(axes):

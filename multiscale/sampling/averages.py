@@ -144,7 +144,8 @@ def cubic_frames(
 
 
 def _sum(cells: Integers, weight: Array, n_blocks: int, n_bins: int) -> Array:
-    return np.bincount(cells, weight, n_blocks * n_bins).reshape(n_blocks, n_bins)
+    sums = np.bincount(cells, weight, n_blocks * n_bins)
+    return np.asarray(sums, dtype=np.float64).reshape(n_blocks, n_bins)
 
 
 def _average(value: Array, sample: Array) -> Average:

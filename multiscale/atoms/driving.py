@@ -1,4 +1,4 @@
-"""What drives atoms: a potential, an electric field in time, a bias on dipole and cell."""
+"""What drives atoms: a potential, an electric field in time, a bias on dipoles and cell."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from multiscale.atoms.cells import LocalBias, cell_dipoles, spread
 from multiscale.atoms.system import Response, System
 
 ExternalField = Tensor | Callable[[float], Tensor] | None
@@ -36,7 +37,7 @@ class Force(NamedTuple):
 
     potential: Potential
     electric_field: ExternalField
-    bias: CellBias | None
+    bias: CellBias | LocalBias | None
     timestep: float  # ps
     no_bias: Tensor  # (n_systems,) zeros
 
@@ -49,6 +50,8 @@ class Force(NamedTuple):
         if self.bias is None:
             response = self.potential.evaluate(system, field, polarization=polar)
             bias_energy = self.no_bias
+        elif isinstance(self.bias, LocalBias):
+            response, bias_energy = self._evaluate_local(system, step, field, self.bias)
         else:
             response, bias_energy = self._evaluate_biased(system, step, field, self.bias)
         assert response.forces is not None
@@ -89,6 +92,23 @@ class Force(NamedTuple):
             enthalpy = enthalpy - (field.to(response.dipole) * response.dipole).sum(-1)
         stress = response.stress + bias_stress.to(response.stress)
         return response._replace(energy=enthalpy, stress=stress), bias_energy
+
+    def _evaluate_local(
+        self, system: System, step: int, field: Tensor | None, bias: LocalBias
+    ) -> tuple[Response, Tensor]:
+        """Return the same under a bias on unit cells, which acts through fixed Born charges.
+
+        Whatever the potential knows about its dipole, that of a cell is made of the charges of the
+        system's sites; the external field acts on the dipole of the potential, as without a bias.
+        """
+        dipoles = cell_dipoles(system, bias.cells)
+        bias_energy, fields, stress = bias(dipoles, system.cell, step)
+        push, virial = spread(system, bias.cells, fields)
+        response = self.potential.evaluate(system, field, polarization=True)
+        assert response.forces is not None
+        assert response.stress is not None
+        strained = response.stress + stress - virial / system.volume[:, None, None]
+        return response._replace(forces=response.forces + push, stress=strained), bias_energy
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from multiscale import units
 from multiscale.atoms import integrator
+from multiscale.atoms.cells import LocalBias
 from multiscale.atoms.driving import CellBias, ExternalField, Force, Potential
 from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.integrator import Setup
@@ -68,7 +69,7 @@ def initial_state(
     kT: Tensor,
     generators: Sequence[np.random.Generator],
     electric_field: ExternalField = None,
-    bias: CellBias | None = None,
+    bias: CellBias | LocalBias | None = None,
 ) -> State:
     """Return the state at step 0, momenta drawn from the Maxwell distribution.
 
@@ -100,7 +101,7 @@ def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
     kT: Tensor,
     generators: Sequence[np.random.Generator],
     electric_field: ExternalField = None,
-    bias: CellBias | None = None,
+    bias: CellBias | LocalBias | None = None,
     state: State | None = None,
 ) -> Iterator[State]:
     """Yield the states after each step, forever; the caller decides when to stop and what to keep.
@@ -121,8 +122,8 @@ def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
         One per system; advanced by the run.
     electric_field : Tensor, shape (3,) or (n_systems, 3), or callable, optional
         Cartesian field in V/angstrom; a callable is given the time in ps.
-    bias : CellBias, optional
-        Acts on atoms and cell through dipole and cell.
+    bias : CellBias or LocalBias, optional
+        Acts on atoms and cell through dipole (or those of the unit cells) and cell.
     state : State, optional
         Continue from this state; with the generators as they were, the run continues bit by bit.
 

@@ -5,11 +5,15 @@ on the atoms as the electric field -dV/dmu (the potential turns it into forces a
 mu follows atoms and cell), and on the cell additionally through the explicit dependence of s on h
 at fixed mu. Both derivatives are exact here, so that the biased dynamics conserves energy.
 
+A local variable depends on the dipoles mu_1, mu_2, ... of the unit cells; the bias acts on each
+with a field of its own. Variables: Polarization here; further ones of the whole dipole in orders,
+of the cell in strains, local ones in domains; several at once: joined.
+
 Units: mu e*angstrom, lattice vectors angstrom, energy eV, s as each variable states.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiscale import units
+from multiscale.atoms.cells import Cells
 from multiscale.compiled import jit
 
 Array = NDArray[np.float64]
@@ -33,7 +38,8 @@ class Bias(Protocol):
 class Collective(NamedTuple):
     """Values of d collective variables in n systems, and their derivatives.
 
-    values (n, d); d_dipole (n, d, 3) per e*angstrom; d_strain (n, d, 3, 3), at fixed dipole.
+    values (n, d); d_dipole (n, d, 3) per e*angstrom, of a local variable (n, d, n_cells, 3);
+    d_strain (n, d, 3, 3) with h -> h (1 + strain), at fixed dipole.
     """
 
     values: Array
@@ -49,8 +55,16 @@ class CollectiveVariable(Protocol):
         """Return one name per component, as written to HILLS files."""
         ...
 
+    @property
+    def local(self) -> bool:
+        """Return whether it is a function of the dipoles of the unit cells."""
+        ...
+
     def __call__(self, dipole: Array, cell: Array) -> Collective:
-        """Return values and derivatives for dipoles (n, 3) and cells (n, 3, 3)."""
+        """Return values and derivatives for dipoles (n, 3) and cells (n, 3, 3).
+
+        A local variable takes the dipoles (n, n_cells, 3) of the unit cells.
+        """
         ...
 
 
@@ -71,6 +85,7 @@ class Polarization:
         If axes is empty, repeats one or names one that does not exist.
     """
 
+    local: ClassVar[bool] = False
     axes: tuple[int, ...] = (0, 1, 2)
 
     def __post_init__(self) -> None:
@@ -132,9 +147,23 @@ class CellBias:
         h = _array(cell)
         s = self.variable(_array(mu), h)
         energy, force = self.bias(s.values, step)
-        field, stress = _chain(force, s.d_dipole, s.d_strain, h)
+        slope = s.d_dipole.reshape(*force.shape, -1)
+        field, stress = _chain(force, slope, s.d_strain, h)
         to = torch.from_numpy
-        return to(energy).to(mu), to(field).to(mu), to(stress).to(mu)
+        return to(energy).to(mu), to(field.reshape(mu.shape)).to(mu), to(stress).to(mu)
+
+
+@dataclass(frozen=True)
+class SiteBias(CellBias):
+    """A bias on local variables: mu is (n, n_cells, 3), and so is the field, cell by cell.
+
+    Attributes
+    ----------
+    cells : Cells
+        How atoms make up the unit cells.
+    """
+
+    cells: Cells
 
 
 def _array(tensor: Tensor) -> Array:
@@ -142,7 +171,8 @@ def _array(tensor: Tensor) -> Array:
 
 
 @jit
-def _volume(h: Array) -> float:
+def volume_of(h: Array) -> float:
+    """Return the volume of a cell (3, 3) in angstrom^3."""
     return abs(  # type: ignore[no-any-return]
         h[0, 0] * (h[1, 1] * h[2, 2] - h[1, 2] * h[2, 1])
         - h[0, 1] * (h[1, 0] * h[2, 2] - h[1, 2] * h[2, 0])
@@ -155,7 +185,7 @@ def _polarization(dipole: Array, cell: Array, axes: tuple[int, ...]) -> tuple[Ar
     n, d = len(dipole), len(axes)
     values, d_dipole, d_strain = np.empty((n, d)), np.zeros((n, d, 3)), np.zeros((n, d, 3, 3))
     for i in range(n):
-        scale = units.C_PER_M2 / _volume(cell[i])
+        scale = units.C_PER_M2 / volume_of(cell[i])
         for k in range(d):
             values[i, k] = dipole[i, axes[k]] * scale
             d_dipole[i, k, axes[k]] = scale
@@ -168,12 +198,13 @@ def _polarization(dipole: Array, cell: Array, axes: tuple[int, ...]) -> tuple[Ar
 def _chain(force: Array, d_dipole: Array, d_strain: Array, cell: Array) -> tuple[Array, Array]:
     """Return field = force . ds/dmu and stress = -force . ds/dstrain / volume."""
     n, d = force.shape
-    field, stress = np.zeros((n, 3)), np.zeros((n, 3, 3))
+    field, stress = np.zeros((n, d_dipole.shape[2])), np.zeros((n, 3, 3))
     for i in range(n):
-        volume = _volume(cell[i])
+        volume = volume_of(cell[i])
         for k in range(d):
-            for a in range(3):
+            for a in range(d_dipole.shape[2]):
                 field[i, a] += force[i, k] * d_dipole[i, k, a]
+            for a in range(3):
                 for b in range(3):
                     stress[i, a, b] -= force[i, k] * d_strain[i, k, a, b] / volume
     return field, stress

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from multiscale.atoms.feature_kernel import survey
+from multiscale.atoms.feature_kernel import scalars_at, survey
 from multiscale.atoms.kernel import Weights, fold, geometry
 from multiscale.atoms.maxvol import maxvol
 from multiscale.atoms.neighbours import NeighbourList
 from multiscale.atoms.network import Network
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.system import System
+from multiscale.atoms.workspace import Geometry
 from multiscale.resources import data_path
 
 Array = NDArray[np.float64]
@@ -140,14 +141,9 @@ def scalars_of(network: Network, system: System, weights: Weights | None = None)
     weights : Weights, optional
         The folded network, if at hand; else it is folded in double precision.
     """
-    weights = weights or fold(network, torch.float64)
-    F = network.linear.shape[1]
-    out = np.empty((system.n_atoms, F), weights.radial.dtype)
-    S, dtype = len(network.architecture.species), weights.radial.dtype
-    projection = (np.zeros((S, 0), dtype), np.zeros((S, F, 0), dtype), np.zeros((S, 0), dtype))
     neighbours = NeighbourList(network.architecture.cutoff)
-    _run(network, system, weights, neighbours, projection, out, np.zeros(0))
-    return out
+    weights = weights or fold(network, torch.float64)
+    return scalars_at(weights, _where(network, system, neighbours))
 
 
 def fingerprint(network: Network) -> NDArray[np.uint8]:
@@ -248,7 +244,8 @@ class Grader:
         """Return the grade of each atom, shape (n_atoms,)."""
         out = np.zeros(system.n_atoms)
         nothing = np.empty((0, self.network.linear.shape[1]), self.weights.radial.dtype)
-        _run(self.network, system, self.weights, self.neighbours, self.projection, nothing, out)
+        where = _where(self.network, system, self.neighbours)
+        survey(where, self.weights, self.projection, nothing, out)
         return out
 
 
@@ -257,16 +254,8 @@ def grade(potential: ElectricPotential, active: ActiveSet, system: System) -> Ar
     return Grader(potential, active)(system)
 
 
-def _run(
-    network: Network,
-    system: System,
-    weights: Weights,
-    neighbours: NeighbourList,
-    projection: tuple[Array, Array, Array],
-    scalars: Array,
-    grades: Array,
-) -> None:
-    """Fill scalars and grades for a system."""
+def _where(network: Network, system: System, neighbours: NeighbourList) -> Geometry:
+    """Return what a pass reads of a system; refuse species that were not trained on."""
     known, numbers = np.array(network.architecture.species), system.numbers.cpu().numpy()
     species = np.searchsorted(known, numbers).clip(max=len(known) - 1)
     if not np.array_equal(known[species], numbers):
@@ -274,11 +263,10 @@ def _run(
             f"atomic numbers are {sorted(set(numbers.tolist()))}, expected those of the potential, "
             f"{known.tolist()}. Choose a potential trained on them."
         )
-    where = geometry(
+    return geometry(
         system.positions.detach().cpu().numpy(),
         system.cell.detach().cpu().numpy(),
         species,
         system.system_index.cpu().numpy(),
         neighbours.pairs(system),
     )
-    survey(where, weights, projection, scalars, grades)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from multiscale.atoms.atomic import combine, invariants
 from multiscale.atoms.fused import gather, transform
-from multiscale.atoms.workspace import make_atom, make_near
+from multiscale.atoms.workspace import Geometry, make_atom, make_near
 from multiscale.compiled import jit
 
 Array = NDArray[Any]
@@ -54,3 +54,15 @@ def survey(g: Any, w: Any, projection: Any, scalars: Array, grades: Array) -> No
             for k in range(rank):
                 y[k] += offset[si, k]
             grades[i] = largest(y, rank)
+
+
+def scalars_at(weights: Any, where: Geometry) -> Array:
+    """Return the raw scalars of atoms, shape (n_atoms, F).
+
+    weights are those of kernel.fold; their dtype is the precision.
+    """
+    (S, F), dtype = weights.linear.shape, weights.radial.dtype
+    nothing = (np.zeros((S, 0), dtype), np.zeros((S, F, 0), dtype), np.zeros((S, 0), dtype))
+    out = np.empty((len(where.positions), F), dtype)
+    survey(where, weights, nothing, out, np.zeros(0))
+    return out

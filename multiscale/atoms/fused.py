@@ -28,6 +28,7 @@ from multiscale.atoms.atomic import (
     response_backward,
     response_forward,
 )
+from multiscale.atoms.bounds import add_wall_slope, wall_energy
 from multiscale.atoms.harmonics import N_HARMONICS
 from multiscale.atoms.pointwise import angular, angular_gradient, basis
 from multiscale.atoms.simd import make_dot, make_outer
@@ -154,7 +155,10 @@ def ascend(a: Any, w: Any, si: int, energetic: bool, responsive: bool) -> float:
     invariants(a.mixed, w.term_index, w.term_value, a.ones, a.phi)
     if responsive:
         response_forward(a.phi, a.mixed, w, si, a.work, a.gates, a.parts, a.out)
-    return w.constant[si] + energy_forward(a.phi, w, si, a.work) if energetic else 0.0
+    if not energetic:
+        return 0.0
+    energy: float = w.constant[si] + energy_forward(a.phi, w, si, a.work)
+    return energy + wall_energy(a.phi, w.low[si], w.inverse_width[si])
 
 
 @jit
@@ -164,6 +168,7 @@ def descend(a: Any, w: Any, si: int, seed: float, seeds: Array, responsive: bool
     a.dmixed[:] = real(0)
     if seed != 0.0:
         energy_backward(seed, w, si, a.work, a.dphi)
+        add_wall_slope(a.phi, w.low[si], w.inverse_width[si], seed, a.dphi)
     else:
         a.dphi[:] = real(0)
     if responsive:

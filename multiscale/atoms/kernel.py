@@ -52,6 +52,8 @@ class Weights(NamedTuple):
     product_index: Array
     product_value: Array
     n_products: int
+    low: Array
+    inverse_width: Array
 
 
 class Pass(NamedTuple):
@@ -83,11 +85,12 @@ def fold(network: Network, dtype: torch.dtype) -> Weights:
     product_index, product_value = product_terms()
     s, f = scale.shape
     if not network.architecture.response:
-        width = len(PRODUCTS) * network.architecture.mixed
-        shapes = {"response1": (f, 0), "response_bias1": (0,), "gates": (0, width)}
-        shapes |= {"gate_bias": (width,), "isotropic": (0,), "isotropic_bias": ()}
+        n = len(PRODUCTS) * network.architecture.mixed
+        shapes = {"response1": (f, 0), "response_bias1": (0,), "gates": (0, n)}
+        shapes |= {"gate_bias": (n,), "isotropic": (0,), "isotropic_bias": ()}
         p |= {name: torch.zeros(s, *shape) for name, shape in shapes.items()}
-        p["product_scale"] = torch.zeros(s, width)
+        p["product_scale"] = torch.zeros(s, n)
+    width = p["feature_width"]
     response1 = p["response1"] * scale[:, :, None]
     gates = p["gates"] * p["product_scale"][:, None]
     return Weights(
@@ -117,6 +120,8 @@ def fold(network: Network, dtype: torch.dtype) -> Weights:
         product_index,
         array(torch.from_numpy(product_value)),
         len(PRODUCTS),
+        array(p["feature_low"]),
+        array(torch.where(width > 0, 1 / width, torch.zeros_like(width))),
     )
 
 

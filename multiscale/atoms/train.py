@@ -23,6 +23,7 @@ from multiscale.atoms.optimise import Gradient, Schedule, State, epochs, start
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.prepare import (
     check_neutral,
+    enclose,
     make_frames,
     only_response,
     oxidation,
@@ -75,6 +76,8 @@ def prepare(data: Data, recipe: Recipe) -> Job:
         training += make_frames(trained, network.architecture, reference, n)
         held_out += make_frames(tested, network.architecture, reference, n)
     _standardise(network, training, parent)
+    if parent is not None and not recipe.response_only:
+        enclose(network, training)  # no wall of the parent's may stand in the new data
     if network.architecture.response and not (parent and parent.electric):
         silence(network, training)
     if recipe.response_only:
@@ -147,6 +150,8 @@ def finish(job: Job, state: State, seconds: float) -> ElectricPotential:
         How long it took.
     """
     network = copy.deepcopy(state.best).cpu()
+    if not job.recipe.response_only:
+        enclose(network, job.training)
     zeros = [
         dict(zip(_symbols(network), (r + state.offsets[n]).round(6).tolist(), strict=True))
         for r, n in zip(job.references, job.numbers, strict=True)

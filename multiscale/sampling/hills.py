@@ -38,7 +38,8 @@ class HillsTable(NamedTuple):
     """Hills as a HILLS file holds them.
 
     names of the d collective variables; time (n,) in ps; center (n, d); sigma (n, d); height (n,)
-    in eV as deposited; bias_factor (1 means untempered); stretched: PLUMED's stretched Gaussian.
+    in eV as deposited; bias_factor (1 means untempered); stretched: PLUMED's stretched Gaussian;
+    temperature in K, which only files of ours tell (in a comment, for PLUMED refuses more fields).
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class HillsTable(NamedTuple):
     height: Array
     bias_factor: float
     stretched: bool = True
+    temperature: float | None = None
 
 
 def read_table(file: TextIO | Iterable[str]) -> Table:
@@ -80,6 +82,8 @@ def read_table(file: TextIO | Iterable[str]) -> Table:
             names = words[2:]
         elif words[:2] == ["#!", "SET"] and len(words) == 4:
             fixed[words[2]] = words[3]
+        elif words[:2] == ["#", "temperature"] and words[3:] == ["K"]:
+            fixed["temperature"] = words[2]
         elif words and not words[0].startswith("#"):
             rows.append(_numbers(words, names, number))
     if names is None:
@@ -89,7 +93,10 @@ def read_table(file: TextIO | Iterable[str]) -> Table:
 
 
 def write_table(
-    file: TextIO, columns: Mapping[str, Array], fixed: Mapping[str, str] | None = None
+    file: TextIO,
+    columns: Mapping[str, Array],
+    fixed: Mapping[str, str] | None = None,
+    comment: str = "",
 ) -> None:
     """Write columns of equal length with PLUMED's headers and 17 digits.
 
@@ -99,10 +106,14 @@ def write_table(
     columns : mapping of name to array, shape (n_rows,)
     fixed : mapping of name to text
         The SET constants.
+    comment : str
+        A line of its own below them.
     """
     file.write("#! FIELDS " + " ".join(columns) + "\n")
     for name, value in (fixed or {}).items():
         file.write(f"#! SET {name} {value}\n")
+    if comment:
+        file.write(f"# {comment}\n")
     data = np.stack([np.asarray(c, dtype=float) for c in columns.values()], axis=1)
     np.savetxt(file, data, fmt=" %.17g")
 
@@ -123,29 +134,42 @@ def write_colvar(file: TextIO, time: Array, columns: Mapping[str, Array]) -> Non
     write_table(file, {"time": time, **columns})
 
 
-def read_hills(file: TextIO | Iterable[str], names: Sequence[str] | None = None) -> HillsTable:
-    """Return the hills of a PLUMED HILLS file, in eV and as deposited.
+def read_hills(
+    file: TextIO | Iterable[str],
+    names: Sequence[str] | None = None,
+    *,
+    energy: float = 1.0 / KJ_PER_MOL,
+    time: float = 1.0,
+) -> HillsTable:
+    """Return the hills of a PLUMED HILLS file, in eV and ps and as deposited.
 
     Parameters
     ----------
     file : text file or lines
     names : sequence of str, optional
         The collective variables that are expected.
+    energy, time : float
+        Unit of the file's energies in eV and of its times in ps, where its input had UNITS.
 
     Raises
     ------
     ValueError
         As read_table; if the variables are not those expected, a column is missing, hills are
-        multivariate, time runs backwards or hills are doubled, or the bias factor changes.
+        multivariate, time runs backwards or hills are doubled, the bias factor changes, or a
+        number is not finite or a width not positive.
     """
     table = read_table(file)
     found = tuple(n for n in table.columns if f"sigma_{n}" in table.columns)
     missing = {"time", "height", "biasf"} - set(table.columns)
-    if missing or not found or table.constants.get("multivariate", "false") != "false":
+    if table.constants.get("multivariate", "false") != "false":
         raise ValueError(
-            f"the fields are {' '.join(table.columns)} with {table.constants}, expected time, "
-            "variables, their sigma_, height and biasf, with multivariate false. "
-            "Is this a HILLS file?"
+            "the hills are multivariate (ADAPTIVE), expected multivariate false: one width for "
+            "each variable. Run METAD with a fixed SIGMA."
+        )
+    if missing or not found:
+        raise ValueError(
+            f"the fields are {' '.join(table.columns)}, expected time, variables, their sigma_, "
+            "height and biasf. Is this a HILLS file?"
         )
     if names is not None and tuple(names) != found:
         raise ValueError(
@@ -153,6 +177,7 @@ def read_hills(file: TextIO | Iterable[str], names: Sequence[str] | None = None)
             "Read the file of the same collective variables."
         )
     columns = table.columns
+    _check_numbers(columns, found)
     center = np.stack([columns[n] for n in found], axis=1)
     _check_order(columns["time"], center)
     factors = np.unique(columns["biasf"])
@@ -163,12 +188,13 @@ def read_hills(file: TextIO | Iterable[str], names: Sequence[str] | None = None)
     gamma = float(factors[0]) if len(factors) else 1.0
     return HillsTable(
         names=found,
-        time=columns["time"],
+        time=columns["time"] * time,
         center=center,
         sigma=np.stack([columns[f"sigma_{n}"] for n in found], axis=1),
-        height=round_heights(columns["height"] * (_deposited_share(gamma) / KJ_PER_MOL)),
+        height=round_heights(columns["height"] * (_deposited_share(gamma) * energy)),
         bias_factor=gamma,
         stretched=table.constants.get("kerneltype", "gaussian") == "stretched-gaussian",
+        temperature=_temperature(table.constants),
     )
 
 
@@ -180,7 +206,9 @@ def write_hills(file: TextIO, hills: HillsTable) -> None:
     columns["height"] = hills.height * (KJ_PER_MOL / _deposited_share(hills.bias_factor))
     columns["biasf"] = np.full(len(hills.time), hills.bias_factor)
     kernel = "stretched-gaussian" if hills.stretched else "gaussian"
-    write_table(file, columns, {"multivariate": "false", "kerneltype": kernel})
+    T = hills.temperature
+    comment = "" if T is None else f"temperature {T:.17g} K"
+    write_table(file, columns, {"multivariate": "false", "kerneltype": kernel}, comment)
 
 
 def hills_text(hills: HillsTable) -> str:
@@ -206,6 +234,28 @@ def _numbers(words: list[str], names: list[str] | None, number: int) -> list[flo
         return [float(w) for w in words]
     except ValueError as error:
         raise ValueError(f"line {number}: {error}, expected numbers. Repair the line.") from None
+
+
+def _temperature(fixed: Mapping[str, str]) -> float | None:
+    text = fixed.get("temperature")
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise ValueError(
+            f"the comment says temperature {text!r} K, expected a number. Repair or remove it."
+        ) from None
+
+
+def _check_numbers(columns: Mapping[str, Array], names: Sequence[str]) -> None:
+    for name, column in columns.items():
+        width = name in {f"sigma_{n}" for n in names}
+        bad = ~np.isfinite(column) | (width & (column <= 0))
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise ValueError(
+                f"{name} of hill {i + 1} is {column[i]:g}, expected a "
+                f"{'positive' if width else 'finite'} number. Remove or repair the line."
+            )
 
 
 def _check_order(time: Array, center: Array) -> None:

@@ -5,6 +5,7 @@ collective variables it asks for, at which temperature, and whether what it does
 walkers and continued from a checkpoint.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +20,15 @@ SILENT_STEP = 2**31 - 1
 """A prime above every step. At step minus this nothing happens that has a stride above 1, and by
 PLUMED's UPDATE_FROM nothing is printed: the time is below zero."""
 
+NEIGHBOURS = "NLIST NLIST_PARAMETERS=8,0.24"
+"""A list of hills up to R = sqrt(8 * 6.25) sigma, made anew after a way of at most sqrt(0.24) R: no
+hill within its reach of sqrt(2 * 6.25) sigma is missed. PLUMED's own choice misses some."""
+
 SHARED = frozenset({"METAD", "PBMETAD"})  # exchange hills between walkers through files
 RUNS_CODE = frozenset({"LOAD", "PYCVINTERFACE", "PYFUNCTION"})
 FORGETS = frozenset({"EXTENDED_LAGRANGIAN", "DRR", "ABMD", "MAXENT", "EDS", "FISST", "LOGMFD"})
 PRINTS = ("PRINT", "DUMP")
+READS = frozenset({"EXTERNAL", "READ", "INCLUDE", "MOLINFO"})
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,7 @@ def plumed_input(settings: WellTempered, names: Sequence[str], stride: int = 0) 
     lines.append(
         f"metad: METAD ARG={listed} SIGMA={_csv(settings.sigma)} "
         f"HEIGHT={_number(settings.height * KJ_PER_MOL)} PACE={settings.pace} "
-        f"BIASFACTOR={_number(settings.bias_factor)} NLIST FILE=HILLS"
+        f"BIASFACTOR={_number(settings.bias_factor)} FILE=HILLS {NEIGHBOURS}"
     )
     if settings.wall is not None:
         lines += _walls(settings.wall, listed, len(names))
@@ -200,8 +206,13 @@ def _check_action(action: Action, kelvin: float, n_walkers: int) -> None:
     what = f"plumed_input: {action.label + ': ' if action.label else ''}{action.name}"
     if action.name in RUNS_CODE:
         raise ValueError(f"{what} runs code from a file, expected none. Remove it.")
+    file = action.get("FILE")
+    if file and action.name not in READS and (file.startswith("/") or ".." in file.split("/")):
+        raise ValueError(
+            f"{what} writes to {file}, expected a name inside the folder of the run. Shorten it."
+        )
     given = action.get("TEMP")
-    if given is not None and abs(float(given) - kelvin) > 1e-6 * kelvin:
+    if given is not None and not _same(given, kelvin):
         raise ValueError(
             f"{what} has TEMP={given}, expected {kelvin:g} K as the run. Remove TEMP: PLUMED is "
             "told the temperature."
@@ -225,9 +236,16 @@ def _check_action(action: Action, kelvin: float, n_walkers: int) -> None:
         )
 
 
+def _same(text: str, value: float) -> bool:
+    try:
+        return math.isclose(float(text), value, rel_tol=1e-6)
+    except ValueError:
+        return False
+
+
 def _words(line: str) -> list[str]:
     """Return the words of a line without its comment; what braces hold together is one word."""
-    return re.findall(r"(?:\{[^{}]*\}|[^\s{}])+", line.split("#")[0])
+    return re.findall(r"(?:\{[^{}]*\}|[^\s{}])+", line.split("#", maxsplit=1)[0])
 
 
 def _action(words: list[str]) -> Action:

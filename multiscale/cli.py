@@ -167,6 +167,35 @@ def metad(
     _stage("metad", {}, output, options, values)
 
 
+@app.command("mean-force")
+def mean_force(
+    output: Output = Path("mean_force.nc"), options: OptionsFile = None, values: Set = None
+) -> None:
+    """Free energy by integrating the mean force: a potential and a structure -> mean_force.nc.
+
+    Options for --set, among others: axes (z, xyz, ...), direction ([0, 0, 1]: a line), windows,
+    limit, stiffness, walkers (in each window).
+    """
+    _stage("mean_force", {}, output, options, values)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="metad.nc, mean_force.nc or md.nc")],
+    second: Annotated[Path, typer.Argument(help="another of these, of the same crystal")],
+    output: Output = Path("comparison.nc"),
+    cutoff: Annotated[float, typer.Option(help="only what is lower counts, kT")] = 10.0,
+    figure: Annotated[bool, typer.Option("--figure", help="draw both as PNG")] = False,
+) -> None:
+    """Do two methods give the same free energy? Difference, error, chi^2, p-value.
+
+    md.nc counts as direct sampling: the histogram of P, right where the run crossed freely.
+    """
+    from multiscale.pipeline.comparison import compare_files
+
+    typer.echo(compare_files(first, second, output, cutoff, figure))
+
+
 @app.command()
 def landau(
     metad: Annotated[Path, typer.Argument(help="metad.nc")],

@@ -98,6 +98,7 @@ COORDINATES: dict[str, Variable] = {
     "px": Variable("px", "C/m^2", "polarization along x", limit=5.0),
     "py": Variable("py", "C/m^2", "polarization along y", limit=5.0),
     "pz": Variable("pz", "C/m^2", "polarization along z", limit=5.0),
+    "along": Variable("along", "C/m^2", "polarization along the line", limit=5.0),
 }
 """Coordinates with units; they ascend."""
 
@@ -156,6 +157,36 @@ _METAD = {
     "hill_height_ratio": _optional(
         "temperature time_block", "1", "hill height relative to the first", False
     ),
+}
+
+_LINE = f"{_GRID} along?"
+_WINDOW = "temperature walker cv"
+
+_MEAN_FORCE = {
+    "free_energy": Variable(_LINE, "J/m^3", "free-energy density", finite=False),
+    "free_energy_stderr": _optional(_LINE, "J/m^3", "standard error of the free energy", False),
+    "free_energy_sample": _optional(
+        f"sample {_LINE}", "J/m^3", "bootstrap samples of the free energy", False
+    ),
+    **_optional_with_error(
+        f"{_LINE} gradient", "V/m", "field that holds P, the free energy's slope", "conjugate_field"
+    ),
+    "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
+    **_trajectory(required=True),
+    "bias": Variable(_RUN, "eV", "energy of the spring"),
+    "window_center": Variable("walker cv", "C/m^2", "centre of the spring"),
+    **_optional_with_error(_WINDOW, "C/m^2", "mean polarization in the window", "window_mean"),
+    **_optional_with_error(_WINDOW, "V/m", "mean force in the window, as a field", "window_field"),
+    "window_overlap": _optional("temperature walker", "1", "overlap with the next window"),
+}
+
+_COMPARISON = {
+    "first": Variable(_LINE, "eV", "first free energy, per formula unit", finite=False),
+    "second": Variable(_LINE, "eV", "second free energy, per formula unit", finite=False),
+    **_optional_with_error(_LINE, "eV", "first minus second, per formula unit", "difference"),
+    "rms": Variable("temperature", "eV", "root mean square difference per formula unit"),
+    "chi_square": Variable("temperature", "1", "chi^2 per point"),
+    "p_value": Variable("temperature", "1", "how often errors alone differ as much"),
 }
 
 _LANDAU = {
@@ -287,6 +318,8 @@ _HYSTERESIS = {
 STAGES: dict[str, Stage] = {
     "md": Stage(_MD, ("temperature", "time"), (*_BRANCH, "timestep")),
     "metad": Stage(_METAD, ("temperature", "time"), _BRANCH),
+    "mean_force": Stage(_MEAN_FORCE, ("temperature", "time"), (*_BRANCH, "stiffness")),
+    "comparison": Stage(_COMPARISON, ("temperature",), ("formula_units",)),
     "landau": Stage(_LANDAU, ("temperature", "term"), ("formula_units",)),
     "gle": Stage(_GLE, ("temperature", "lag")),
     "spectra": Stage(_SPECTRA, ("temperature", "wavenumber"), (*_BRANCH, "resolution")),

@@ -9,7 +9,7 @@ Registry = Mapping[str, str]
 
 STAGES: Registry = {
     name: f"multiscale.stages.{name}"
-    for name in ("md", "spectra", "metad", "landau", "gle", "hysteresis")
+    for name in ("md", "spectra", "metad", "mean_force", "landau", "gle", "hysteresis")
 }
 
 

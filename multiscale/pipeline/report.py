@@ -25,6 +25,7 @@ TITLES: Mapping[str, str] = {
     "md": "Molecular dynamics",
     "spectra": "Spectra: infrared, Raman, dielectric, vibrational",
     "metad": "Metadynamics: free energy of the polarization",
+    "mean_force": "Mean force: free energy by integration",
     "landau": "Landau model",
     "gle": "Memory kernel",
     "hysteresis": "Hysteresis loops",
@@ -136,6 +137,29 @@ def _figures(name: str, datasets: Mapping[str, xr.Dataset]) -> Iterator[Figure]:
             yield Figure(f"{caption}: could not be drawn ({err})", "")
 
 
+def _surfaces(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:
+    """Return what is drawn of metad or mean_force; of both, their agreement."""
+    from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
+    from multiscale.stages.comparison import compare  # noqa: PLC0415
+
+    ds = datasets[name]
+    if name == "mean_force":
+        drawn: dict[str, Callable[[], Any]] = {
+            "Free energy and its slope": lambda: plotting.mean_force_profiles(ds)
+        }
+        if "metad" in datasets:
+            drawn["Mean force against metadynamics"] = lambda: plotting.agreement(
+                compare(ds, datasets["metad"])
+            )
+        return drawn
+    flat = sum(p in ds["free_energy"].dims for p in ("px", "py", "pz")) < 2
+    cuts: dict[str, Callable[[], Any]] = {
+        "Free energy along cubic directions": lambda: plotting.free_energy_cuts(ds)
+    }
+    plane = {} if flat else {"Free energy in a plane": lambda: plotting.free_energy_map(ds)}
+    return cuts | plane | {"Convergence": lambda: plotting.convergence(ds)}
+
+
 def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:
     from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
 
@@ -151,13 +175,8 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
     if name == "spectra":
         figures = plotting.spectra_figures(ds)
         return {caption: partial(function, ds) for caption, function in figures.items()}
-    if name == "metad":
-        flat = sum(p in ds["free_energy"].dims for p in ("px", "py", "pz")) < 2
-        cuts: dict[str, Callable[[], Any]] = {
-            "Free energy along cubic directions": lambda: plotting.free_energy_cuts(ds)
-        }
-        plane = {} if flat else {"Free energy in a plane": lambda: plotting.free_energy_map(ds)}
-        return cuts | plane | {"Convergence": lambda: plotting.convergence(ds)}
+    if name in {"metad", "mean_force"}:
+        return _surfaces(name, datasets)
     if name == "landau":
         fits: dict[str, Callable[[], Any]] = {
             "Coefficients": lambda: plotting.coefficients(ds),

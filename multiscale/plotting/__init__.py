@@ -3,6 +3,7 @@
 md          traces, lattice parameters, spontaneous polarization
 spectra     infrared absorption, permittivity, density of states, Raman map
 metad       free-energy cuts and map, convergence
+mean_force  free energy and its slope, two methods against each other
 landau      coefficients, fitted profiles against the sampled surface
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
 hysteresis  polarization loops, strain butterflies
@@ -16,11 +17,13 @@ from multiscale.plotting.gle import dissipation_residual, kernels, velocity_auto
 from multiscale.plotting.hysteresis import butterflies, loops
 from multiscale.plotting.landau import coefficients, profiles
 from multiscale.plotting.md import lattice_parameters, spontaneous_polarization, traces
+from multiscale.plotting.mean_force import agreement, mean_force_profiles
 from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
 from multiscale.plotting.parity import learning_curves, parity
 from multiscale.plotting.spectra import all_of as spectra_figures
 
 __all__ = [
+    "agreement",
     "butterflies",
     "coefficients",
     "convergence",
@@ -31,6 +34,7 @@ __all__ = [
     "lattice_parameters",
     "learning_curves",
     "loops",
+    "mean_force_profiles",
     "parity",
     "profiles",
     "spectra_figures",

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from multiscale import plotting, schema, units
 from multiscale.atoms.toy import Coefficients, perovskite
-from multiscale.stages import comparison, md, mean_force, metad
+from multiscale.stages import comparison, md, mean_force, metad, unbiased
 
 CLAMPED = {
     "potential": "toy-ferroelectric",
@@ -147,14 +147,14 @@ def test_equation_of_state_is_a_route_of_its_own():
         md.run(options=md.Options(**hot, duration=4.0, electric_field=(0, 0, e), seed=i))
         for i, e in enumerate(fields)
     ]
-    ds = comparison.equation_of_state(runs)
+    ds = unbiased.equation_of_state(runs)
     again = mean_force.run(options=mean_force.Options(**hot, duration=3.0, limit=0.8, windows=13))
     found = comparison.compare(ds, again, cutoff=10.0)
     assert float(found["p_value"][0]) > 0.01
     assert float(found["rms"][0]) * 8 < 0.5 * units.KB * 1200
     assert np.nanmax(ds["free_energy"]) * ds["volume"][0] > 3 * units.J_PER_M3 * units.KB * 1200
     with pytest.raises(ValueError, match="varies or points off"):
-        comparison.equation_of_state(runs, "x")
+        unbiased.equation_of_state(runs, "x")
 
 
 class Memory:

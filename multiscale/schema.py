@@ -108,7 +108,8 @@ def finish(stage: str, ds: xr.Dataset) -> xr.Dataset:
     declared = {**table.variables, **COORDINATES}
     for name, array in out.variables.items():
         if (variable := declared.get(str(name))) is not None:
-            array.attrs = {**array.attrs, "units": variable.units, "long_name": variable.long_name}
+            unit = "1" if variable.mixed and "cv_units" in out.coords else variable.units
+            array.attrs = {**array.attrs, "units": unit, "long_name": variable.long_name}
         elif "units" not in array.attrs and array.dtype.kind == "f":
             raise SchemaError(
                 f"variable {name!r} of the {stage} Dataset has no units and is not in the schema. "
@@ -212,7 +213,8 @@ def _check_variable(array: xr.DataArray, variable: Variable, stage: str) -> None
             f"{where} has dimensions ({' '.join(map(str, array.dims))}), expected "
             f"({variable.dims}). Rename or add dimensions."
         )
-    if (units := array.attrs.get("units")) != variable.units:
+    mixed = variable.mixed and "cv_units" in array.coords
+    if (units := array.attrs.get("units")) != variable.units and not (mixed and units == "1"):
         raise SchemaError(
             f"{where} is in {units!r}, expected {variable.units!r}. Convert it, then set its "
             "units attribute."

@@ -15,7 +15,8 @@ class Variable:
     Parameters
     ----------
     dims : str
-        Names separated by blanks, in canonical order; "px?" may be absent.
+        Names separated by blanks, in canonical order; "px?" may be absent, "{cv}" stands for any
+        collective variables but P along the axes.
     units : str
         Unit string that pint reads; "1" for a pure number.
     long_name : str
@@ -26,6 +27,8 @@ class Variable:
         Whether NaN and infinity are refused.
     limit : float
         Largest magnitude that is physical; more means a wrong unit.
+    mixed : bool
+        Whether it may be in "1" instead, its units in a coordinate of their own: cv_units.
     """
 
     def __init__(
@@ -37,14 +40,17 @@ class Variable:
         required: bool = True,
         finite: bool = True,
         limit: float = math.inf,
+        mixed: bool = False,
     ) -> None:
         self.dims, self.units, self.long_name = dims, units, long_name
         self.required, self.finite, self.limit = required, finite, limit
+        self.mixed = mixed
 
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Return all dimensions it may have, in canonical order."""
-        return tuple(name.rstrip("?") for name in self.dims.split())
+        names = self.dims.replace("{cv}", " ".join(COLLECTIVE)).split()
+        return tuple(name.rstrip("?") for name in names)
 
     @cached_property
     def allowed(self) -> frozenset[str]:
@@ -54,7 +60,7 @@ class Variable:
     @cached_property
     def needed(self) -> frozenset[str]:
         """Return the dimensions it must have."""
-        return frozenset(name for name in self.dims.split() if not name.endswith("?"))
+        return frozenset(n for n in self.dims.split() if not n.endswith(("?", "{cv}")))
 
 
 class Stage(NamedTuple):
@@ -67,6 +73,10 @@ class Stage(NamedTuple):
 
 def _optional(dims: str, units: str, long_name: str, finite: bool = True) -> Variable:
     return Variable(dims, units, long_name, required=False, finite=finite)
+
+
+def _mixed(dims: str, units: str, long_name: str, finite: bool = False) -> Variable:
+    return Variable(dims, units, long_name, required=False, finite=finite, mixed=True)
 
 
 def _optional_with_error(dims: str, units: str, long_name: str, *names: str) -> dict[str, Variable]:
@@ -102,8 +112,31 @@ COORDINATES: dict[str, Variable] = {
 }
 """Coordinates with units; they ascend."""
 
+COLLECTIVE: dict[str, Variable] = {
+    **{f"d{a}": Variable(f"d{a}", "e*angstrom", f"dipole per cell along {a}") for a in AXIS},
+    **{
+        f"{name}{again}": Variable(f"{name}{again}", units, text)
+        for name, units, text in (
+            ("p_along", "C/m^2", "polarization along a direction"),
+            ("d_along", "e*angstrom", "dipole per cell along a direction"),
+            ("plane", "C/m^2", "polarization of a plane of cells"),
+            ("sign", "1", "mean sign of the polarization"),
+            ("wall", "1", "position of a domain wall, planes"),
+        )
+        for again in ("", "_b", "_c")
+    },
+    "p_modulus": Variable("p_modulus", "C/m^2", "modulus of the polarization", limit=5.0),
+    "p_i2": Variable("p_i2", "C^2/m^4", "invariant I2 of the polarization"),
+    "p_i4": Variable("p_i4", "C^4/m^8", "invariant I4 of the polarization"),
+    "p_i6": Variable("p_i6", "C^6/m^12", "invariant I6 of the polarization"),
+    **{f"strain_{v}": Variable(f"strain_{v}", "1", f"strain {v}") for v in VOIGT},
+}
+"""Collective variables other than P along the axes; coordinates of a free energy over them."""
+
+COORDINATES |= COLLECTIVE
+
 _RUN = "temperature walker time"
-_GRID = "temperature px? py? pz?"
+_GRID = "temperature px? py? pz? {cv}"
 _BRANCH = ("definition", "reference_structure", "formula_units")
 
 
@@ -147,11 +180,12 @@ _METAD = {
     **_trajectory(required=True),
     "bias": Variable(_RUN, "eV", "bias potential"),
     "log_weight": Variable(_RUN, "1", "logarithm of the reweighting factor"),
-    "hill_center": _optional("temperature hill cv", "C/m^2", "centre of the hill", False),
+    "hill_center": _mixed("temperature hill cv", "C/m^2", "centre of the hill"),
     "hill_height": _optional("temperature hill", "eV", "height of the hill", False),
     "hill_time": _optional("temperature hill", "ps", "time of the hill", False),
     "hill_walker": _optional("temperature hill", "1", "walker that put the hill", False),
-    "sigma": _optional("cv", "C/m^2", "width of the hills"),
+    "sigma": _mixed("cv", "C/m^2", "width of the hills", True),
+    "collective_variable": _mixed(f"{_RUN} cv", "C/m^2", "what the bias acts on"),
     "coverage": _optional("temperature", "1", "visited share of the grid"),
     "recrossings": _optional("temperature", "1", "crossings from one sign of P to the other"),
     "hill_height_ratio": _optional(

@@ -147,10 +147,13 @@ class CellBias:
         h = _array(cell)
         s = self.variable(_array(mu), h)
         energy, force = self.bias(s.values, step)
-        slope = s.d_dipole.reshape(*force.shape, -1)
-        field, stress = _chain(force, slope, s.d_strain, h)
+        local = s.d_dipole.ndim == 4
+        uniform = np.ascontiguousarray(s.d_dipole[:, :, 0]) if local else s.d_dipole
+        field, stress = _chain(force, uniform, s.d_strain, h)
+        if local:
+            field = (force[:, None] @ s.d_dipole.reshape(*force.shape, -1)).reshape(mu.shape)
         to = torch.from_numpy
-        return to(energy).to(mu), to(field.reshape(mu.shape)).to(mu), to(stress).to(mu)
+        return to(energy).to(mu), to(field).to(mu), to(stress).to(mu)
 
 
 @dataclass(frozen=True)
@@ -198,13 +201,12 @@ def _polarization(dipole: Array, cell: Array, axes: tuple[int, ...]) -> tuple[Ar
 def _chain(force: Array, d_dipole: Array, d_strain: Array, cell: Array) -> tuple[Array, Array]:
     """Return field = force . ds/dmu and stress = -force . ds/dstrain / volume."""
     n, d = force.shape
-    field, stress = np.zeros((n, d_dipole.shape[2])), np.zeros((n, 3, 3))
+    field, stress = np.zeros((n, 3)), np.zeros((n, 3, 3))
     for i in range(n):
         volume = volume_of(cell[i])
         for k in range(d):
-            for a in range(d_dipole.shape[2]):
-                field[i, a] += force[i, k] * d_dipole[i, k, a]
             for a in range(3):
+                field[i, a] += force[i, k] * d_dipole[i, k, a]
                 for b in range(3):
                     stress[i, a, b] -= force[i, k] * d_strain[i, k, a, b] / volume
     return field, stress

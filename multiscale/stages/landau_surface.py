@@ -26,8 +26,13 @@ def points(
     Raises
     ------
     ValueError
-        If no point was sampled.
+        If the surface is not one of the polarization, or no point was sampled.
     """
+    if other := set(metad["free_energy"].dims) - {"temperature", "px", "py", "pz"}:
+        raise ValueError(
+            f"free_energy is a function of {', '.join(sorted(map(str, other)))}, expected "
+            "components of P alone. Run metad with axes in place of variables."
+        )
     grid = [d for d in ("px", "py", "pz") if d in metad["free_energy"].dims]
     mesh = np.meshgrid(*(metad[d].values for d in grid), indexing="ij")
     P = np.zeros((mesh[0].size, 3))

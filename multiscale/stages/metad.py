@@ -1,7 +1,8 @@
 """Stage metad: a potential -> free energy of the polarization by well-tempered metadynamics.
 
-Writes free_energy(temperature, px, py, pz) with errors and samples, the biased trajectory with
-bias and log_weight, and the hills. Each temperature is a task of its own.
+Writes free_energy(temperature, px, py, pz), or over other collective variables, with errors and
+samples, the biased trajectory with bias and log_weight, and the hills. Each temperature is a task
+of its own.
 """
 
 from collections.abc import Mapping
@@ -16,9 +17,17 @@ from multiscale import sampling, schema, units
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
-from multiscale.sampling import CellBias, Metadynamics, Polarization, WellTempered
+from multiscale.sampling import CellBias, Metadynamics, WellTempered
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
+from multiscale.stages.metad_bias import (
+    RECORDED,
+    bias_of,
+    centred,
+    describe,
+    unit_coordinate,
+    values_of,
+)
 from multiscale.stages.metad_doubts import doubt_convergence
 from multiscale.stages.metad_options import Options, well_tempered
 from multiscale.stages.metad_result import hill_variables, hills_table, surface_variables
@@ -114,7 +123,10 @@ def _run_temperature(
     walkers = prepare(options, temperature, potential)
     settings = well_tempered(options, temperature)
     shape = (options.walkers, options.samples)
-    sofar = _Run(Trajectory(*shape), np.zeros(shape), Metadynamics(settings))
+    more = (
+        {RECORDED: np.zeros((options.walkers, len(options.names)))} if options.variables else None
+    )
+    sofar = _Run(Trajectory(*shape, more), np.zeros(shape), Metadynamics(settings))
     _simulate(options, walkers, sofar, progress, checkpoint)
     sofar.metad.commit()
     ds = _analyse(options, settings, sofar, walkers)
@@ -130,22 +142,23 @@ def _simulate(
 ) -> None:
     """Run the biased dynamics to its end, from a checkpoint if there is one."""
     field = np.array(options.electric_field) / units.V_PER_M
+    bias = bias_of(options, walkers, sofar.metad)
     settings: dict[str, Any] = {
         "timestep": options.timestep,
         "kT": walkers.kT,
         "generators": walkers.generators,
         "electric_field": walkers.kT.new_tensor(field) if field.any() else None,
-        "bias": CellBias(Polarization(options.components), sofar.metad),
+        "bias": bias,
     }
     saved = checkpoint.load() if checkpoint else None
     if saved is not None:
         state = sofar.restore(saved, walkers)
     else:
         state = initial_state(walkers.engine, walkers.system, walkers.ensemble, **settings)
-        _record(options, walkers, sofar, state, field)
+        _record(options, walkers, sofar, state, field, bias)
     steps = dynamics(walkers.engine, walkers.system, walkers.ensemble, state=state, **settings)
     for current in islice(steps, options.last_step - state.step):
-        _record(options, walkers, sofar, current, field)
+        _record(options, walkers, sofar, current, field, bias)
         if current.step % options.checkpoint_steps == 0:
             reset(walkers.engine)
             if checkpoint is not None and current.step < options.last_step:
@@ -153,11 +166,14 @@ def _simulate(
             progress(current.step / max(options.last_step, 1))
 
 
-def _record(options: Options, walkers: Walkers, sofar: _Run, state: State, field: Array) -> None:
+def _record(
+    options: Options, walkers: Walkers, sofar: _Run, state: State, field: Array, bias: CellBias
+) -> None:
     """Keep the state if its step is one of those recorded."""
     k, between = divmod(state.step - options.first_step, options.stride)
     if k >= 0 and between == 0:
-        sofar.trajectory.record(k, state, walkers, field)
+        more = {RECORDED: values_of(bias, state, walkers)} if options.variables else None
+        sofar.trajectory.record(k, state, walkers, field, more)
         sofar.bias[:, k] = state.bias_energy.numpy()
 
 
@@ -169,8 +185,11 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, walkers: Wal
     deposits, offsets = sampling.bias_offsets(settings, hills)
     offset = sampling.offset_at(steps, deposits, offsets)
     log_weight = sampling.reweight(sofar.bias, offset, kT)
-    values = sofar.trajectory.arrays["polarization"][..., options.components]
-    axes = (options.bin_centers,) * len(options.axes)
+    arrays = sofar.trajectory.arrays
+    values = arrays["polarization"][..., options.components]
+    if options.variables:
+        values = arrays[RECORDED]
+    axes = options.centers
     kept = np.arange(options.samples) >= round(options.discard * options.samples)
     block = sampling.blocks_of(options.walkers, int(kept.sum()), options.blocks)
     generator = stream(options.seed, millikelvin(temperature), BOOTSTRAP)
@@ -199,15 +218,16 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, walkers: Wal
         bias=(("temperature", "walker", "time"), sofar.bias[None]),
         log_weight=(("temperature", "walker", "time"), log_weight[None]),
         coverage=("temperature", [float(np.isfinite(surface.free_energy).mean())]),
-        recrossings=("temperature", [sampling.recrossings(values)]),
+        recrossings=("temperature", [sampling.recrossings(centred(options, values))]),
         hill_height_ratio=(
             ("temperature", "time_block"),
             sampling.height_decay(hills, settings.height, TIME_BLOCKS)[None],
         ),
     )
     ds = ds.assign(hill_variables(options.names, sofar.metad, options.timestep))
+    ds = ds.assign_coords(unit_coordinate(options))
     ds = ds.assign_attrs(
         bias_factor=options.bias_factor, symmetric_hills=int(options.symmetric_hills),
-        discard=options.discard, **origin(walkers.engine),
+        discard=options.discard, **origin(walkers.engine), **describe(options),
     )  # fmt: skip
     return doubt_convergence(ds, temperature, kT, surface, from_hills, values)

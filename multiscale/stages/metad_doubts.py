@@ -36,7 +36,7 @@ def doubt_convergence(
     from_hills : array
         The same from the hills, in eV.
     values : array, shape (n_walkers, n_frames, d)
-        The biased trajectory, in C/m^2.
+        The biased trajectory, in the units of its variables.
     """
     difference = sampling.disagreement(surface.free_energy, from_hills, CUTOFF * kT) / kT
     ds = schema.add_trust(
@@ -55,8 +55,9 @@ def doubt_convergence(
         crossed,
         expected=f"at least {MIN_RECROSSINGS:g}",
         ok=crossed >= MIN_RECROSSINGS,
-        message="Passages of a component from one sign to the other. If few, relative depths of "
-        "the wells are not known: sample longer or raise bias_factor.",
+        message="Passages of a component from one sign to the other, of another variable from one "
+        "half of its range to the other. If few, relative depths of wells are not known: sample "
+        "longer or raise bias_factor.",
     )
     last = float(ds["hill_height_ratio"][0, -1])
     ds = schema.add_trust(
@@ -68,7 +69,8 @@ def doubt_convergence(
         message="Mean height of the last tenth of the hills over the first height. If large, the "
         "bias is still filling: sample longer.",
     )
-    ds = _doubt_centre(ds, T, kT, surface)
+    if set(ds["cv"].values.tolist()) <= {"px", "py", "pz"}:
+        ds = _doubt_centre(ds, T, kT, surface)
     with np.errstate(invalid="ignore"):
         low = surface.free_energy < CUTOFF * kT
     error = float(np.median(surface.stderr[low])) / kT if low.any() else np.nan

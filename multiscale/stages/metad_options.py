@@ -1,14 +1,22 @@
 """The [metad] table of a run file, and the bias that it describes."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
 from multiscale import sampling, units
-from multiscale.sampling import Wall, WellTempered
+from multiscale.sampling import BoxWall, Wall, WellTempered
 from multiscale.stages.described import broken_symmetry
+from multiscale.stages.metad_variables import (
+    Crystal,
+    VariableTable,
+    build,
+    check_kinds,
+    check_strains,
+    names_of,
+)
 from multiscale.stages.options import CoulombPerM2, ElectronVolt, Picoseconds
 from multiscale.stages.simulation import SimulationOptions
 
@@ -19,7 +27,15 @@ class Options(SimulationOptions, frozen=True):
     """The [metad] table: the simulation, and how the polarization is biased."""
 
     axes: Literal["x", "y", "z", "xy", "xz", "yz", "xyz"] = Field(
-        "xyz", description="biased components of the polarization"
+        "xyz", description="biased components of the polarization, unless variables are given"
+    )
+    variables: tuple[VariableTable, ...] = Field(
+        (), max_length=3, description="[[metad.variables]]: what is biased in place of axes"
+    )
+    cell_centre: str | None = Field(
+        None,
+        description="element around which variables of single cells and planes count cells, such "
+        "as Ti; default: cells as the material record has them",
     )
     sigma: CoulombPerM2 = Field(0.08, gt=0, description="width of the hills, C/m^2")
     height: ElectronVolt = Field(0.02, gt=0, description="height of the first hills, eV")
@@ -38,9 +54,23 @@ class Options(SimulationOptions, frozen=True):
     blocks: PositiveInt = Field(4, description="blocks of each walker for the bootstrap")
     n_samples: PositiveInt = Field(64, description="bootstrap samples")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_the_variables(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("variables"):
+            check_kinds(data["variables"])
+            if doubled := {"axes", "sigma", "limit"} & set(data):
+                raise ValueError(
+                    f"{', '.join(sorted(doubled))} given beside variables, expected each variable "
+                    "to have sigma, lower and upper of its own. Remove one or the other."
+                )
+        return data
+
     @model_validator(mode="after")
     def _can_be_sampled(self) -> Self:
-        if 2 * self.limit / self.bins > self.sigma:
+        if self.variables:
+            self._check_variables()
+        elif 2 * self.limit / self.bins > self.sigma:
             raise ValueError(
                 f"bins is {self.bins} over +-{self.limit:g} C/m^2, expected at least "
                 f"{int(np.ceil(2 * self.limit / self.sigma))} to resolve sigma = "
@@ -60,10 +90,40 @@ class Options(SimulationOptions, frozen=True):
         well_tempered(self, self.temperatures[0]).make_grid()
         return self
 
+    def _check_variables(self) -> None:
+        """Refuse variables that the crystal does not have, cannot move or that are unresolved."""
+        build(self.variables, Crystal(np.eye(3), self.size, 1))
+        check_strains(self.variables, self.ensemble)
+        for name, table in zip(self.names, self.variables, strict=True):
+            if not table.lower < table.upper:
+                raise ValueError(
+                    f"{name} runs from {table.lower:g} to {table.upper:g}, expected lower < upper. "
+                    "Correct its limits."
+                )
+            needed = int(np.ceil((table.upper - table.lower) / table.sigma))
+            if self.bins < needed:
+                raise ValueError(
+                    f"bins is {self.bins} for {name} from {table.lower:g} to {table.upper:g}, "
+                    f"expected at least {needed} to resolve sigma = {table.sigma:g}. Increase bins."
+                )
+        if self.symmetric_hills:
+            raise ValueError(
+                "symmetric_hills is true with variables, expected the components of P: hills of "
+                "other variables have no images. Use axes, or set symmetric_hills = false."
+            )
+
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of the biased components, px ..."""
-        return tuple(f"p{a}" for a in self.axes)
+        """Return the names of the biased variables, px ..."""
+        return names_of(self.variables) if self.variables else tuple(f"p{a}" for a in self.axes)
+
+    @property
+    def centers(self) -> tuple[Array, ...]:
+        """Return the centres of the equal bins along each variable, in its unit."""
+        if not self.variables:
+            return (self.bin_centers,) * len(self.axes)
+        share = (np.arange(self.bins) + 0.5) / self.bins
+        return tuple(t.lower + share * (t.upper - t.lower) for t in self.variables)
 
     @property
     def bin_centers(self) -> Array:
@@ -82,14 +142,22 @@ def well_tempered(options: Options, temperature: float) -> WellTempered:
     The wall gives way by about sigma/2 to thermal motion: k = 4 kT / sigma^2.
     """
     kT = units.KB * temperature
-    d = len(options.axes)
+    sigma = (options.sigma,) * len(options.axes)
+    wall: Wall | BoxWall = Wall(options.limit, 4 * kT / options.sigma**2)
+    if tables := options.variables:
+        sigma = tuple(t.sigma for t in tables)
+        wall = BoxWall(
+            tuple(t.lower for t in tables),
+            tuple(t.upper for t in tables),
+            tuple(4 * kT / t.sigma**2 for t in tables),
+        )
     return WellTempered(
-        sigma=(options.sigma,) * d,
+        sigma=sigma,
         height=options.height,
         pace=max(1, round(options.pace / options.timestep)),
         bias_factor=options.bias_factor,
         kT=kT,
-        wall=Wall(options.limit, 4 * kT / options.sigma**2),
+        wall=wall,
         symmetric=options.symmetric_hills,
         n_walkers=options.walkers,
         first_step=options.first_step,

@@ -260,6 +260,7 @@ class Trajectory:
             "cell": ("axis", "axis_b"),
             "stress": ("voigt",),
             "strain": ("voigt",),
+            "collective_variable": ("cv",),
             **DIMS,
         }
         arrays = {**self.arrays, "strain": strain(self.arrays["cell"], reference)}

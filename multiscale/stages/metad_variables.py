@@ -136,7 +136,7 @@ class StrainTable(Table, frozen=True):
     measure: Literal["symmetric", "green"] = Field(
         "symmetric", description="symmetric part of F - 1 as in all Datasets, or (F F^T - 1)/2"
     )
-    sigma: Number = Field(0.004, gt=0, description="width of the hills")
+    sigma: Number = Field(0.006, gt=0, description="width of the hills")
     lower: Number = Field(-0.08, description="where the lower wall begins")
     upper: Number = Field(0.12, description="where the upper wall begins")
 

@@ -185,7 +185,7 @@ def read_hills(
         raise ValueError(
             f"biasf takes the values {factors.tolist()}, expected one. Split the file by run."
         )
-    gamma = float(factors[0]) if len(factors) else 1.0
+    gamma = max(float(factors[0]), 1.0) if len(factors) else 1.0  # untempered METAD writes -1
     return HillsTable(
         names=found,
         time=columns["time"] * time,

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from multiscale import units
 from multiscale.sampling import plumed_input
-from multiscale.sampling.hills import HillsTable, read_hills
+from multiscale.sampling.hills import HillsTable
 from multiscale.sampling.metadynamics import Hills
+from multiscale.sampling.plumed_hills import metad_action, read_walkers, write_start
 from multiscale.sampling.plumed_kernel import TROUBLE, explain, find_units, start_kernel
 
 Array = NDArray[np.float64]
@@ -164,6 +165,23 @@ class PlumedBias:
         self._step, self._learning = None, bool(arrays["learning"])
         self._open(restart=True)
 
+    def begin_from(self, hills: HillsTable) -> None:
+        """Put hills of an earlier run into the METAD action, before the first call.
+
+        Parameters
+        ----------
+        hills : HillsTable
+            Of the variables that METAD biases; the last of them is one step older than step 0.
+
+        Raises
+        ------
+        ValueError
+            If the input has no METAD, or one of other variables.
+        """
+        self.close()
+        write_start(hills, self.actions, self._hills_files(), self.units, self.timestep)
+        self._open(restart=True)
+
     def hills(self) -> tuple[HillsTable, Hills] | None:
         """Return the hills of the METAD action, after commit(); None if the input has none.
 
@@ -174,30 +192,16 @@ class PlumedBias:
         ValueError
             If there are several METAD actions, or a file is damaged.
         """
-        files = [a.get("FILE") or "HILLS" for a in self.actions if a.name == "METAD"]
-        if not files:
+        if metad_action(self.actions) is None:
             return None
-        if len(files) > 1:
-            raise ValueError(
-                f"plumed_input has {len(files)} METAD actions, expected one. Leave one."
-            )
-        tables = [self._read(files[0], w) for w in range(self.n_walkers)]
-        walker = np.repeat(np.arange(self.n_walkers), [len(t.time) for t in tables])
-        time = np.concatenate([t.time for t in tables])
-        step = np.rint(time / self.timestep).astype(np.int64)
-        order = np.lexsort((walker, step))
-        center, sigma, height = (
-            np.concatenate([getattr(t, k) for t in tables])[order]
-            for k in ("center", "sigma", "height")
-        )
-        table = tables[0]._replace(time=time[order], center=center, sigma=sigma, height=height)
-        return table, Hills(step[order] + self.first_step, walker[order], center, height)
+        table, hills = read_walkers(self._hills_files(), self.actions, self.units, self.timestep)
+        return table, hills._replace(step=hills.step + self.first_step)
 
-    def _read(self, file: str, walker: int) -> HillsTable:
-        path = self.folder / (file if self.n_walkers == 1 else f"{file}.{walker}")
-        text = path.read_text(encoding="utf-8") or _empty_hills(self.actions)
-        lines = text.splitlines(keepends=True)
-        return read_hills(lines, energy=self.units.energy, time=self.units.time)
+    def _hills_files(self) -> list[Path]:
+        action = metad_action(self.actions)
+        name = (action.get("FILE") if action else None) or "HILLS"
+        several = self.n_walkers > 1
+        return [self.folder / (f"{name}.{w}" if several else name) for w in range(self.n_walkers)]
 
     def _calculate(self, step: int) -> Array:
         energy = np.zeros(self.n_walkers)
@@ -274,11 +278,3 @@ def _pace(action: plumed_input.Action) -> int:
     text = action.get("PACE") or "1"
     adaptive = "FREQUENCY_ADAPTIVE" in action.words
     return int(text) if text.isdigit() and text != "0" and not adaptive else 1
-
-
-def _empty_hills(listed: Sequence[plumed_input.Action]) -> str:
-    """Return the header of a HILLS file to which nothing was written yet."""
-    action = next(a for a in listed if a.name == "METAD")
-    names = (action.get("ARG") or "").split(",")
-    fields = " ".join([*names, *(f"sigma_{n}" for n in names)])
-    return f"#! FIELDS time {fields} height biasf\n#! SET kerneltype stretched-gaussian\n"

@@ -17,7 +17,7 @@ from multiscale import sampling, schema, units
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
-from multiscale.sampling import CellBias, Metadynamics, WellTempered
+from multiscale.sampling import CellBias, Metadynamics
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
 from multiscale.stages.metad_bias import (
@@ -30,6 +30,15 @@ from multiscale.stages.metad_bias import (
 )
 from multiscale.stages.metad_doubts import doubt_convergence
 from multiscale.stages.metad_options import Options, well_tempered
+from multiscale.stages.metad_plumed import (
+    Growing,
+    conclude,
+    describe_engine,
+    doubt_engine,
+    knows_its_hills,
+    make_bias,
+    renew,
+)
 from multiscale.stages.metad_result import hill_variables, hills_table, surface_variables
 from multiscale.stages.options import (
     Checkpoint,
@@ -87,7 +96,7 @@ class _Run(NamedTuple):
 
     trajectory: Trajectory
     bias: Array  # (walkers, samples) eV
-    metad: Metadynamics
+    metad: Growing
 
     def arrays(self, state: State, walkers: Walkers) -> dict[str, NDArray[Any]]:
         """Return everything that a restart needs."""
@@ -120,16 +129,16 @@ def _run_temperature(
 ) -> xr.Dataset:
     """Return the Dataset of the one temperature of options."""
     temperature = options.temperatures[0]
-    walkers = prepare(options, temperature, potential)
     settings = well_tempered(options, temperature)
+    growing = make_bias(options, settings, checkpoint)
+    walkers = prepare(options, temperature, potential)
     shape = (options.walkers, options.samples)
     more = (
         {RECORDED: np.zeros((options.walkers, len(options.names)))} if options.variables else None
     )
-    sofar = _Run(Trajectory(*shape, more), np.zeros(shape), Metadynamics(settings))
+    sofar = _Run(Trajectory(*shape, more), np.zeros(shape), growing)
     _simulate(options, walkers, sofar, progress, checkpoint)
-    sofar.metad.commit()
-    ds = _analyse(options, settings, sofar, walkers)
+    ds = _analyse(options, conclude(growing, settings, options.names), sofar, walkers)
     return schema.finish("metad", ds)
 
 
@@ -161,6 +170,7 @@ def _simulate(
         _record(options, walkers, sofar, current, field, bias)
         if current.step % options.checkpoint_steps == 0:
             reset(walkers.engine)
+            renew(sofar.metad)
             if checkpoint is not None and current.step < options.last_step:
                 checkpoint.save(sofar.arrays(current, walkers))
             progress(current.step / max(options.last_step, 1))
@@ -177,10 +187,10 @@ def _record(
         sofar.bias[:, k] = state.bias_energy.numpy()
 
 
-def _analyse(options: Options, settings: WellTempered, sofar: _Run, walkers: Walkers) -> xr.Dataset:
+def _analyse(options: Options, metad: Metadynamics, sofar: _Run, walkers: Walkers) -> xr.Dataset:
     """Return the Dataset without units: free energy, trajectory, hills, convergence."""
+    settings, hills = metad.settings, metad.hills
     temperature, kT = options.temperatures[0], settings.kT
-    hills = sofar.metad.hills
     steps = options.first_step + np.arange(options.samples) * options.stride
     deposits, offsets = sampling.bias_offsets(settings, hills)
     offset = sampling.offset_at(steps, deposits, offsets)
@@ -202,12 +212,14 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, walkers: Wal
         block.ravel(),
         axes,
         kT,
-        reference=(-share * sofar.metad.evaluate(frames)[0], from_hills),
+        reference=(-share * metad.evaluate(frames)[0], from_hills),
         symmetric=options.symmetric_hills,
         bootstrap=sampling.bootstrap_weights(
             options.n_samples, options.walkers * options.blocks, generator
         ),
     )
+    if not knows_its_hills(options):
+        from_hills = np.full_like(from_hills, np.nan)
     weight = np.exp(log_weight[:, kept] - log_weight[:, kept].max())
     volumes = np.abs(np.linalg.det(sofar.trajectory.arrays["cell"][:, kept]))
     volume = float(np.average(volumes, weights=weight))
@@ -224,10 +236,12 @@ def _analyse(options: Options, settings: WellTempered, sofar: _Run, walkers: Wal
             sampling.height_decay(hills, settings.height, TIME_BLOCKS)[None],
         ),
     )
-    ds = ds.assign(hill_variables(options.names, sofar.metad, options.timestep))
+    ds = ds.assign(hill_variables(options.names, metad, options.timestep))
     ds = ds.assign_coords(unit_coordinate(options))
     ds = ds.assign_attrs(
-        bias_factor=options.bias_factor, symmetric_hills=int(options.symmetric_hills),
+        bias_factor=settings.bias_factor, symmetric_hills=int(options.symmetric_hills),
         discard=options.discard, **origin(walkers.engine), **describe(options),
+        **describe_engine(options),
     )  # fmt: skip
+    ds = doubt_engine(ds, options, temperature)
     return doubt_convergence(ds, temperature, kT, surface, from_hills, values)

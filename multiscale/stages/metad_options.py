@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
 from multiscale import sampling, units
-from multiscale.sampling import BoxWall, Wall, WellTempered
+from multiscale.sampling import BoxWall, Wall, WellTempered, plumed_input
 from multiscale.stages.described import broken_symmetry
 from multiscale.stages.metad_variables import (
     Crystal,
@@ -53,6 +53,13 @@ class Options(SimulationOptions, frozen=True):
     )
     blocks: PositiveInt = Field(4, description="blocks of each walker for the bootstrap")
     n_samples: PositiveInt = Field(64, description="bootstrap samples")
+    engine: Literal["embedded", "plumed"] = Field(
+        "embedded", description="what computes the bias: this package, or a PLUMED kernel"
+    )
+    plumed_input: str | None = Field(
+        None, description="for engine = 'plumed': an input, or its file; default: as the settings"
+    )
+    start_hills: str | None = Field(None, description="HILLS file of a run to start from")
 
     @model_validator(mode="before")
     @classmethod
@@ -88,7 +95,25 @@ class Options(SimulationOptions, frozen=True):
                 "symmetric_hills = false."
             )
         well_tempered(self, self.temperatures[0]).make_grid()
+        self._check_engine()
         return self
+
+    def _check_engine(self) -> None:
+        """Refuse what the engine of the bias cannot do; whether there is one is seen later."""
+        if self.engine == "embedded" and self.plumed_input is not None:
+            raise ValueError(
+                "plumed_input is given with engine 'embedded', expected engine = 'plumed'. Set it, "
+                "or remove plumed_input."
+            )
+        if self.symmetric_hills and (self.engine == "plumed" or self.start_hills is not None):
+            raise ValueError(
+                "symmetric_hills is true with engine 'plumed' or start_hills, expected false: "
+                "their hills have no images. Set symmetric_hills = false."
+            )
+        if self.engine == "plumed" and self.plumed_input is not None:
+            listed = plumed_input.actions(self.plumed_input)
+            for temperature in self.temperatures:
+                plumed_input.check(listed, self.names, temperature, self.walkers)
 
     def _check_variables(self) -> None:
         """Refuse variables that the crystal does not have, cannot move or that are unresolved."""

@@ -11,13 +11,12 @@ dimensions, P up to 1.3 C/m^2 and sigma 0.08: 98^3 nodes, 59 MiB; with symmetric
 positive octant is held, 8 MiB.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from multiscale.sampling.deposits import Exchange, Hills, join, no_steps
 from multiscale.sampling.grid import BiasGrid
 from multiscale.sampling.images import cubic_images
 from multiscale.sampling.walls import BoxWall, Wall
@@ -25,20 +24,10 @@ from multiscale.sampling.walls import BoxWall, Wall
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+__all__ = ["Hills", "Metadynamics", "WellTempered", "round_heights"]
+
 HEIGHT_BITS = 44
 NODES_PER_SIGMA = {1: 5, 2: 4, 3: 3}
-
-
-class Hills(NamedTuple):
-    """Deposited hills in order: step (n,), walker (n,), center (n, d), height (n,) in eV.
-
-    The height is what was added to the bias: without images, without PLUMED's bias-factor scaling.
-    """
-
-    step: Integers
-    walker: Integers
-    center: Array
-    height: Array
 
 
 @dataclass(frozen=True)
@@ -181,13 +170,16 @@ class Metadynamics:
     Parameters
     ----------
     settings : WellTempered
+    exchange : Exchange, optional
+        Shares the hills with other processes; without, the bias is this object's own.
     """
 
-    def __init__(self, settings: WellTempered) -> None:
+    def __init__(self, settings: WellTempered, exchange: Exchange | None = None) -> None:
         self.settings = settings
+        self.exchange = exchange
         self.grid = settings.make_grid()
         d = len(settings.sigma)
-        self._hills = [Hills(_ints(), _ints(), np.zeros((0, d)), np.zeros(0))]
+        self._hills = [Hills(no_steps(), no_steps(), np.zeros((0, d)), np.zeros(0))]
         self._pending: Hills | None = None
 
     def __call__(self, values: Array, step: int) -> tuple[Array, Array]:
@@ -218,14 +210,15 @@ class Metadynamics:
     def hills(self) -> Hills:
         """Return the hills that the bias holds."""
         if len(self._hills) > 1:
-            self._hills = [_join(self._hills)]
+            self._hills = [join(self._hills)]
         return self._hills[0]
 
     def commit(self) -> None:
         """Add the hills of the last deposit to the bias now."""
         if self._pending is not None:
-            self.settings.add_to(self.grid, self._pending.center, self._pending.height)
-            self._hills.append(self._pending)
+            new = self._pending if self.exchange is None else self.exchange(self._pending)
+            self.settings.add_to(self.grid, new.center, new.height)
+            self._hills.append(new)
             self._pending = None
 
     def state(self) -> dict[str, NDArray[np.generic]]:
@@ -234,9 +227,10 @@ class Metadynamics:
         The grid is not among them: restore adds the hills again in their order, which gives the
         same bits, so that hills and grid cannot be out of step.
         """
-        pending = self._pending or Hills(_ints(), _ints(), self.hills.center[:0], np.zeros(0))
+        pending = self._pending or Hills(no_steps(), no_steps(), self.hills.center[:0], np.zeros(0))
         arrays = {f"hill_{k}": v for k, v in self.hills._asdict().items()}
-        return arrays | {f"pending_{k}": v for k, v in pending._asdict().items()}
+        arrays |= {f"pending_{k}": v for k, v in pending._asdict().items()}
+        return arrays if self.exchange is None else arrays | {"exchanged": self.exchange.state()}
 
     def restore(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Become the bias whose state() gave these arrays; the settings must be the same."""
@@ -251,6 +245,8 @@ class Metadynamics:
         self.settings.add_to(self.grid, hills.center, hills.height)
         self._hills = [hills]
         self._pending = pending if len(pending.step) else None
+        if self.exchange is not None:
+            self.exchange.restore(np.asarray(arrays["exchanged"], dtype=np.int64))
 
     def _deposit(self, values: Array, energy: Array, step: int) -> Hills:
         s = self.settings
@@ -281,14 +277,6 @@ def round_heights(heights: Array) -> Array:
     mantissa, exponent = np.frexp(heights)
     rounded = np.rint(np.ldexp(mantissa, HEIGHT_BITS))
     return np.asarray(np.ldexp(rounded, exponent - HEIGHT_BITS))
-
-
-def _join(parts: Sequence[Hills]) -> Hills:
-    return Hills(*(np.concatenate(x) for x in zip(*parts, strict=True)))
-
-
-def _ints() -> Integers:
-    return np.zeros(0, dtype=np.int64)
 
 
 def _require(name: str, value: object, ok: bool, expected: str) -> None:

@@ -260,7 +260,7 @@ def check(file: Annotated[Path, typer.Argument(help="netCDF file of a stage")]) 
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="netCDF file of a stage")],
-    form: Annotated[str, typer.Option("--format", help="plumed, json or ferrox")],
+    form: Annotated[str, typer.Option("--format", help="plumed (HILLS), colvar, json or ferrox")],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
     temperature: Annotated[
         float | None, typer.Option(help="in K; needed if the file has several")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,8 +65,17 @@ class FileCheckpoint:
         os.replace(fresh, self.path)
         self._saved = time.monotonic()
 
+    def workspace(self) -> Path:
+        """Return an empty folder beside it for files of the task, which stay when it is done.
+
+        What an earlier attempt left there is removed: all that continues is in the checkpoint.
+        """
+        folder = self.path.with_suffix(".files")
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
     def remove(self) -> None:
-        """Forget everything."""
+        """Forget every state."""
         for path in (self.path, self.previous):
             path.unlink(missing_ok=True)
 

@@ -1,11 +1,13 @@
 """Results for other programs: hills for PLUMED, Landau coefficients, supercells for ASE."""
 
+import io
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from multiscale import schema
@@ -72,6 +74,26 @@ def _plumed(ds: xr.Dataset, temperature: float) -> str:
     return hills_text(hills_table(ds, temperature))
 
 
+def _colvar(ds: xr.Dataset, temperature: float) -> str:
+    """Return the biased trajectory as a COLVAR file; energies in kJ/mol as in PLUMED's own."""
+    from multiscale.sampling.hills import KJ_PER_MOL, write_colvar  # noqa: PLC0415
+
+    one = ds.sel(temperature=temperature).transpose("time", "walker", ...)
+    names = [str(name) for name in ds["cv"].values]
+    if "collective_variable" in one:
+        values = {n: one["collective_variable"].values[..., k] for k, n in enumerate(names)}
+    else:
+        values = {n: one["polarization"].values[..., "xyz".index(n[-1])] for n in names}
+    values["metad.bias"] = one["bias"].values * KJ_PER_MOL
+    values["log_weight"] = one["log_weight"].values
+    shape = one["bias"].shape
+    values["walker"] = np.broadcast_to(np.arange(shape[1]), shape)
+    time = np.broadcast_to(one["time"].values[:, None], shape)
+    text = io.StringIO()
+    write_colvar(text, time.ravel(), {n: v.ravel() for n, v in values.items()})
+    return text.getvalue()
+
+
 def _json(ds: xr.Dataset, temperature: float) -> str:
     """Return the Landau coefficients, f = sum a_i I_i(P) without factors 1/2, SI units."""
     one = ds.sel(temperature=temperature)
@@ -121,4 +143,5 @@ FORMATS: dict[str, tuple[str, Callable[[xr.Dataset, float], str]]] = {
     "plumed": ("metad", _plumed),
     "json": ("landau", _json),
     "ferrox": ("landau", _ferrox),
+    "colvar": ("metad", _colvar),
 }

@@ -100,6 +100,8 @@ def identity(name: str, options: str | BaseModel, sources: Mapping[str, str]) ->
     for field, folder in SHIPPED.items():
         if isinstance(values.get(field), str):
             values[field] = _named_input(values[field], folder)
+    if isinstance(values.get("start_hills"), str):
+        values["start_hills"] = _named_input(values["start_hills"], "")
     return {
         "stage": name,
         "options": values,

@@ -4,7 +4,7 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -149,6 +149,7 @@ class _Work:
         sha256 = store.save(stamped, stage.path)
         self.manifest[stage.name] = Entry(sha256, facts["identity"], tuple(records), facts["time"])
         manifests.write(self.folder, self.manifest)
+        _keep_files([task.files for task in listed], self.folder / f"{stage.name}.files")
         _remove_parts(self.folder, stage.name)
         elapsed = time.monotonic() - self.started[stage.name]
         log.info("%s: finished in %.1f s, %s", stage.name, elapsed, stage.path)
@@ -167,6 +168,15 @@ class _Work:
 def summary(folder: Path) -> dict[str, Entry]:
     """Return what the manifest of a run folder says."""
     return manifests.read(folder)
+
+
+def _keep_files(found: Iterable[Path], folder: Path) -> None:
+    """Move what tasks left beside their Datasets, such as PLUMED's files, into the run's folder."""
+    for path in found:
+        for item in sorted(path.iterdir()) if path.is_dir() else []:
+            folder.mkdir(exist_ok=True)
+            shutil.rmtree(folder / item.name, ignore_errors=True)
+            shutil.move(item, folder / item.name)
 
 
 def _remove_parts(folder: Path, stage: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, ValidationError
 
+from multiscale.pipeline import plumed_files
 from multiscale.pipeline.registry import STAGES, Registry, in_order, stage_module
 from multiscale.stages.options import Table, explain
 
@@ -160,4 +161,6 @@ def stage_options(
     simulates = "potential" in model.model_fields
     known = model.model_fields.keys() - (set() if simulates else {"material", "size"})
     own = {key: value for key, value in shared.items() if key in known}
+    if "plumed_input" in model.model_fields:
+        table = plumed_files.resolve(path, table)
     return validate(path, name, model, own | dict(table))

@@ -52,13 +52,30 @@ def run_stage(
             _require(ds, parent, inputs[parent])
     folders.prepare(output.parent)
     preflight(chosen)
-    pieces = [stage.run(**parents, options=piece) for piece in stage.split(chosen)]
+    more = {"checkpoint": _Files(output)} if getattr(chosen, "engine", "") == "plumed" else {}
+    pieces = [stage.run(**parents, options=piece, **more) for piece in stage.split(chosen)]
     merged = stage.merge(pieces) if len(pieces) > 1 else pieces[0]
     sources = {parent: store.file_hash(path) for parent, path in inputs.items()}
     facts = provenance.describe(identity(name, chosen, sources), threads=1)
     origin = ", ".join(str(path) for path in inputs.values()) or "its options"
     store.save(provenance.stamp(merged, facts, f"{name} from {origin}", parents.values()), output)
     return f"{output}: {_sizes(merged)}"
+
+
+class _Files:
+    """A checkpoint that keeps no state, but PLUMED's files beside the output."""
+
+    def __init__(self, output: Path) -> None:
+        self.folder = output.with_suffix(".files")
+
+    def workspace(self) -> Path:
+        return self.folder
+
+    def load(self) -> None:
+        return None
+
+    def save(self, arrays: Mapping[str, Any]) -> None:
+        """Keep nothing: a stage run by hand is not continued."""
 
 
 def stage_options(

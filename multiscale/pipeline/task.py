@@ -52,6 +52,11 @@ class Task:
         return self.folder / f"{self.key}.checkpoint"
 
     @property
+    def files(self) -> Path:
+        """Return the folder of files that a stage leaves beside its Dataset."""
+        return self.checkpoint.with_suffix(".files")
+
+    @property
     def progress(self) -> Path:
         """Return the file through which the fraction done is told."""
         return self.folder / f"{self.key}.progress"

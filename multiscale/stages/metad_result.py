@@ -76,4 +76,5 @@ def hills_table(ds: xr.Dataset, temperature: float) -> HillsTable:
         sigma=np.broadcast_to(ds["sigma"].values, center.shape),
         height=height,
         bias_factor=float(ds.attrs["bias_factor"]),
+        temperature=float(temperature),
     )

@@ -191,6 +191,24 @@ _METAD = {
     "hill_height_ratio": _optional(
         "temperature time_block", "1", "hill height relative to the first", False
     ),
+    "converged": _optional("temperature", "1", "whether every check holds"),
+    "offset_growth": _optional("temperature", "1", "dc/d ln t over (gamma - 1) kT", False),
+    "correlation_time": _optional("temperature", "ps", "memory of the reweighted run"),
+    "block_length": _optional("temperature", "ps", "length of a block of the bootstrap"),
+    "block_inflation": _optional("temperature", "1", "variance that blocks miss, a factor"),
+    "block_weight": _optional("temperature sample block", "1", "weight of a block in a sample"),
+    "error_of_blocks": _optional(
+        "temperature block_count", "1", "error of the free energy over kT", False
+    ),
+    "asymmetry": _optional(
+        "temperature", "1", "largest difference of images of the free energy over kT", False
+    ),
+    "asymmetry_stderr": _optional(
+        "temperature", "1", "standard error of the largest difference of images over kT", False
+    ),
+    "symmetry_p_value": _optional(
+        "temperature", "1", "how often chance breaks the symmetry as much", False
+    ),
 }
 
 _LINE = f"{_GRID} along?"

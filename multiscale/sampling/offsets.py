@@ -54,6 +54,28 @@ def offset_at(steps: Integers, deposits: Integers, offsets: Array) -> Array:
     return np.asarray(known[np.searchsorted(deposits, steps, side="left")])
 
 
+def offset_growth(steps: Integers, offsets: Array, bias_factor: float, kT: float) -> float:
+    """Return dc/d ln t over the second half of the deposits, over (gamma - 1) kT.
+
+    A filled surface rises as V = (gamma - 1) kT ln(1 + t/t0) everywhere alike (Barducci, Bussi and
+    Parrinello 2008), so the number rises to one; far below, the bias is still filling, and frames
+    of different times do not weigh as they should.
+
+    Parameters
+    ----------
+    steps : array of int, shape (n,)
+        Of the deposits, counted from the start of the bias.
+    offsets : array, shape (n,)
+        c in eV after each of them.
+    bias_factor, kT : float
+    """
+    late = steps >= 0.5 * (steps[-1] if len(steps) else 0)
+    if late.sum() < 3 or steps[late][0] <= 0:
+        return math.nan
+    slope = np.polyfit(np.log(steps[late]), offsets[late], 1)[0]
+    return float(slope / ((bias_factor - 1) * kT))
+
+
 def _trapezoid(grid: BiasGrid) -> Array:
     weight = np.ones(1)
     for n in grid.counts:

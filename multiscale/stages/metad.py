@@ -20,6 +20,7 @@ from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.sampling import CellBias, Metadynamics
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
+from multiscale.stages.metad_analysis import estimate
 from multiscale.stages.metad_bias import (
     RECORDED,
     bias_of,
@@ -40,6 +41,13 @@ from multiscale.stages.metad_plumed import (
     renew,
 )
 from multiscale.stages.metad_result import hill_variables, hills_table, surface_variables
+from multiscale.stages.metad_verdict import (
+    convergence_variables,
+    doubt_errors,
+    judge,
+    merge,
+    say_verdict,
+)
 from multiscale.stages.options import (
     Checkpoint,
     Progress,
@@ -52,7 +60,7 @@ from multiscale.stages.simulation import (
     Walkers,
     prepare,
 )
-from multiscale.stages.temperatures import each_temperature, merge, split
+from multiscale.stages.temperatures import each_temperature, split
 
 Array = NDArray[np.float64]
 __all__ = ["PARENTS", "Options", "hills_table", "merge", "run", "split", "well_tempered"]
@@ -88,7 +96,7 @@ def run(
     FloatingPointError
         If the simulation blows up.
     """
-    return each_temperature(_run_temperature, options, progress, checkpoint, engine)
+    return say_verdict(each_temperature(_run_temperature, options, progress, checkpoint, engine))
 
 
 class _Run(NamedTuple):
@@ -191,41 +199,22 @@ def _analyse(options: Options, metad: Metadynamics, sofar: _Run, walkers: Walker
     """Return the Dataset without units: free energy, trajectory, hills, convergence."""
     settings, hills = metad.settings, metad.hills
     temperature, kT = options.temperatures[0], settings.kT
-    steps = options.first_step + np.arange(options.samples) * options.stride
-    deposits, offsets = sampling.bias_offsets(settings, hills)
-    offset = sampling.offset_at(steps, deposits, offsets)
-    log_weight = sampling.reweight(sofar.bias, offset, kT)
-    arrays = sofar.trajectory.arrays
-    values = arrays["polarization"][..., options.components]
+    values = sofar.trajectory.arrays["polarization"][..., options.components]
     if options.variables:
-        values = arrays[RECORDED]
-    axes = options.centers
-    kept = np.arange(options.samples) >= round(options.discard * options.samples)
-    block = sampling.blocks_of(options.walkers, int(kept.sum()), options.blocks)
+        values = sofar.trajectory.arrays[RECORDED]
     generator = stream(options.seed, millikelvin(temperature), BOOTSTRAP)
-    from_hills = sampling.free_energy_of_bias(settings, hills, axes)
-    frames = values[:, kept].reshape(-1, len(axes))
-    share = settings.bias_factor / (settings.bias_factor - 1)
-    surface = sampling.free_energy_by_reweighting(
-        frames,
-        log_weight[:, kept].ravel(),
-        block.ravel(),
-        axes,
-        kT,
-        reference=(-share * metad.evaluate(frames)[0], from_hills),
-        symmetric=options.symmetric_hills,
-        bootstrap=sampling.bootstrap_weights(
-            options.n_samples, options.walkers * options.blocks, generator
-        ),
-    )
+    found = estimate(options, metad, sofar.bias, values, generator)
     if not knows_its_hills(options):
-        from_hills = np.full_like(from_hills, np.nan)
+        found = found._replace(from_hills=np.full_like(found.from_hills, np.nan))
+    surface, log_weight, kept = found.surface, found.log_weight, found.kept
     weight = np.exp(log_weight[:, kept] - log_weight[:, kept].max())
     volumes = np.abs(np.linalg.det(sofar.trajectory.arrays["cell"][:, kept]))
     volume = float(np.average(volumes, weights=weight))
     ds = empty(temperature, options, walkers.definition)
     ds = ds.assign(sofar.trajectory.variables(walkers.reference))
-    ds = ds.assign(surface_variables(options.names, surface, from_hills, axes, volume))
+    ds = ds.assign(
+        surface_variables(options.names, surface, found.from_hills, options.centers, volume)
+    )
     ds = ds.assign(
         bias=(("temperature", "walker", "time"), sofar.bias[None]),
         log_weight=(("temperature", "walker", "time"), log_weight[None]),
@@ -237,11 +226,13 @@ def _analyse(options: Options, metad: Metadynamics, sofar: _Run, walkers: Walker
         ),
     )
     ds = ds.assign(hill_variables(options.names, metad, options.timestep))
+    ds = ds.assign(convergence_variables(found, options.timestep * options.stride, kT))
     ds = ds.assign_coords(unit_coordinate(options))
     ds = ds.assign_attrs(
         bias_factor=settings.bias_factor, symmetric_hills=int(options.symmetric_hills),
-        discard=options.discard, **origin(walkers.engine), **describe(options),
-        **describe_engine(options),
+        discard=options.discard, blocks=options.blocks, **origin(walkers.engine),
+        **describe(options), **describe_engine(options),
     )  # fmt: skip
     ds = doubt_engine(ds, options, temperature)
-    return doubt_convergence(ds, temperature, kT, surface, from_hills, values)
+    ds = doubt_convergence(ds, temperature, kT, surface, found.from_hills, values)
+    return judge(doubt_errors(ds, temperature, kT, found))

@@ -122,7 +122,25 @@ def test_trust_reports_the_verdict(one_axis):
     assert doubts["two free-energy estimators at 300 K"].ok
     assert doubts["recrossings per walker at 300 K"].value == one_axis["recrossings"][0] / 4
     assert doubts["free energy around P = 0 at 300 K"].ok
-    assert len(doubts) == 5
+    assert doubts["symmetry of the free energy at 300 K"].ok  # P -> -P, which nothing imposed
+    assert len(doubts) == 9
+    assert one_axis.attrs["convergence"] == "300 K: converged"
+    assert one_axis["converged"].values.tolist() == [1]
+    ratio = one_axis["block_length"] / one_axis["correlation_time"]
+    assert doubts["blocks of the bootstrap at 300 K"].value == pytest.approx(float(ratio[0]))
+    assert float(one_axis["block_inflation"][0]) > 1
+    assert one_axis["block_count"].values.tolist() == [1, 2, 4, 8, 16, 32, 64]
+    errors = one_axis["error_of_blocks"].values[0]
+    assert errors[-1] < errors[2]  # blocks of 0.25 ps miss what blocks of 4 ps see
+
+
+def test_verdict_of_a_short_run_says_what_fails():
+    ds = metad.run(options=options(temperatures=(600.0, 300.0)))
+    assert ds["converged"].values.tolist() == [0, 0]
+    text = ds.attrs["convergence"]
+    assert text.startswith("300 K: not converged (")
+    assert "; 600 K: not converged (" in text
+    assert "last hills" in text
 
 
 def grown(hole):
@@ -186,7 +204,8 @@ def test_temperatures_are_independent_tasks():
     whole = metad.run(options=o)
     assert metad.merge(parts).identical(whole)
     assert whole["temperature"].values.tolist() == [300, 600]
-    assert len(schema.trust(whole)) == 10
+    assert len(schema.trust(whole)) == 2 * len(schema.trust(parts[0]))
+    assert whole.attrs["convergence"].count(" K: ") == 2
 
 
 def test_progress_rises_to_one():

@@ -86,3 +86,78 @@ def test_atoms_share_the_kinetic_energy_equally(trajectory):
         data, strict=False, verbosity=0, data_is_uncorrelated=True
     )
     assert np.abs(np.array(deviations, dtype=float)).max() < 4
+
+
+def pair(kind, low, high, temperatures):
+    """Return what physical-validation wants of two runs: ensemble, energies and volumes."""
+    pv = physical_validation.data
+    out = []
+    for (energy, volume, pressure), temperature in zip((low, high), temperatures, strict=True):
+        unit = pv.UnitData(
+            kb=units.KB, energy_str="eV", energy_conversion=96.485, length_str="A",
+            length_conversion=0.1, volume_str="A^3", volume_conversion=1e-3, temperature_str="K",
+            temperature_conversion=1.0, pressure_str="eV/A^3", pressure_conversion=1.602176634e6,
+            time_str="ps", time_conversion=1.0,
+        )  # fmt: skip
+        more = {"pressure": pressure} if kind == "NPT" else {"volume": volume[0]}
+        out.append(
+            pv.SimulationData(
+                units=unit, dt=1.0,
+                ensemble=pv.EnsembleData(kind, natoms=5, temperature=temperature, **more),
+                observables=pv.ObservableData(
+                    potential_energy=energy, total_energy=energy, volume=volume,
+                    kinetic_energy=energy * 0,
+                ),
+            )
+        )  # fmt: skip
+    return out
+
+
+def sampled(temperature, pressure):
+    """Return potential energies and volumes of a ferroelectric cell at a temperature, pressure."""
+    walkers = 96
+    system = perovskite((1, 1, 1), walkers)
+    ensemble = ensembles.nvt(8.0)
+    if pressure is not None:
+        ensemble = ensembles.npt_flexible(
+            ensembles.hydrostatic(pressure), friction=8.0, barostat_time=0.1, barostat_friction=30.0
+        )
+    run = dynamics(
+        ToyCrystal(), system, ensemble, timestep=0.002,
+        kT=torch.full((walkers,), units.KB * temperature, dtype=torch.float64),
+        generators=[walker_generator(4, w) for w in range(walkers)],
+    )  # fmt: skip
+    states = list(islice(run, 800, 3500, 150))
+    energy = torch.cat([s.energy for s in states]).numpy()
+    volume = torch.cat([torch.linalg.det(s.cell) for s in states]).numpy()
+    return energy, volume, pressure
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "temperatures", "pressures"),
+    [
+        ("NVT", (400.0, 480.0), (None, None)),
+        pytest.param("NPT", (400.0, 400.0), (0.0, 0.012), marks=pytest.mark.slow),
+        ("NPT", (400.0, 460.0), (0.0, 0.008)),
+    ],
+)
+def test_energy_and_volume_have_the_gibbs_weights(kind, temperatures, pressures):
+    # ln of the ratio of two distributions is linear, slope beta (and beta p), in an anharmonic
+    # crystal of which nothing else is known (Shirts, JCTC 9, 909 (2013)).
+    low, high = (sampled(T, p) for T, p in zip(temperatures, pressures, strict=True))
+    one, two = pair(kind, low, high, temperatures)
+    off = physical_validation.ensemble.check(
+        one, two, total_energy=False, data_is_uncorrelated=True, verbosity=0,
+        bootstrap_repetitions=40, bootstrap_seed=1,
+    )  # fmt: skip
+    assert np.abs(off).max() < 3.5
+    # The test resolves a tenth of the temperature, half of the pressure.
+    wrong = pair(kind, low, high, (temperatures[0], 1.1 * temperatures[1]))
+    if pressures[1] and temperatures[0] == temperatures[1]:
+        wrong = pair(kind, low, (*high[:2], 1.5 * pressures[1]), temperatures)
+    found = physical_validation.ensemble.check(
+        *wrong, total_energy=False, data_is_uncorrelated=True, verbosity=0,
+        bootstrap_repetitions=40, bootstrap_seed=1,
+    )  # fmt: skip
+    assert np.abs(found).max() > 3.5

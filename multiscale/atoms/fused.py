@@ -28,7 +28,7 @@ from multiscale.atoms.atomic import (
     response_backward,
     response_forward,
 )
-from multiscale.atoms.bounds import add_wall_slope, wall_energy
+from multiscale.atoms.floor import fold_energy
 from multiscale.atoms.harmonics import N_HARMONICS
 from multiscale.atoms.pointwise import angular, angular_gradient, basis
 from multiscale.atoms.simd import make_dot, make_outer
@@ -158,7 +158,8 @@ def ascend(a: Any, w: Any, si: int, energetic: bool, responsive: bool) -> float:
     if not energetic:
         return 0.0
     energy: float = w.constant[si] + energy_forward(a.phi, w, si, a.work)
-    return energy + wall_energy(a.phi, w.low[si], w.inverse_width[si])
+    energy, a.bend[0] = fold_energy(energy, w.lowest[si], w.width[si])
+    return energy
 
 
 @jit
@@ -167,8 +168,7 @@ def descend(a: Any, w: Any, si: int, seed: float, seeds: Array, responsive: bool
     real = a.A.dtype.type
     a.dmixed[:] = real(0)
     if seed != 0.0:
-        energy_backward(seed, w, si, a.work, a.dphi)
-        add_wall_slope(a.phi, w.low[si], w.inverse_width[si], seed, a.dphi)
+        energy_backward(seed * a.bend[0], w, si, a.work, a.dphi)
     else:
         a.dphi[:] = real(0)
     if responsive:

@@ -52,8 +52,8 @@ class Weights(NamedTuple):
     product_index: Array
     product_value: Array
     n_products: int
-    low: Array
-    inverse_width: Array
+    lowest: Array
+    width: Array
 
 
 class Pass(NamedTuple):
@@ -90,7 +90,6 @@ def fold(network: Network, dtype: torch.dtype) -> Weights:
         shapes |= {"gate_bias": (n,), "isotropic": (0,), "isotropic_bias": ()}
         p |= {name: torch.zeros(s, *shape) for name, shape in shapes.items()}
         p["product_scale"] = torch.zeros(s, n)
-    width = p["feature_width"]
     response1 = p["response1"] * scale[:, :, None]
     gates = p["gates"] * p["product_scale"][:, None]
     return Weights(
@@ -120,8 +119,8 @@ def fold(network: Network, dtype: torch.dtype) -> Weights:
         product_index,
         array(torch.from_numpy(product_value)),
         len(PRODUCTS),
-        array(p["feature_low"]),
-        array(torch.where(width > 0, 1 / width, torch.zeros_like(width))),
+        p["lowest_energy"].double().numpy(),
+        p["energy_width"].double().numpy(),
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from multiscale.atoms.bounds import wall_energies
 from multiscale.atoms.features import N_SCALARS, density, mix, products, scalars
+from multiscale.atoms.floor import fold_energies
 from multiscale.atoms.harmonics import CARTESIAN, L_MAX, N_VECTORS, PRODUCTS, quadratic_forms
 from multiscale.atoms.neighbours import Neighbourhoods
 
@@ -72,9 +72,9 @@ class Atomic(NamedTuple):
 
 
 class Network(nn.Module):
-    """Atomic energies scale * (linear + two hidden layers)(standardised scalars) and walls around
-    the data (bounds.py), and responses: equivariant products weighed by gates from one hidden layer
-    on the same scalars.
+    """Atomic energies scale * (linear + two hidden layers)(standardised scalars) over a floor
+    (floor.py), and responses: equivariant products weighed by gates from one hidden layer on the
+    same scalars.
     """
 
     def __init__(self, architecture: Architecture, seed: int = 0) -> None:
@@ -96,14 +96,14 @@ class Network(nn.Module):
         self.weight3 = parameter(s, a.hidden[1], fan_in=a.hidden[1])
         self.register_buffer("feature_mean", torch.zeros(s, f))
         self.register_buffer("feature_scale", torch.ones(s, f))
-        self.register_buffer("feature_low", torch.zeros(s, f))
-        self.register_buffer("feature_width", torch.zeros(s, f))
+        self.register_buffer("lowest_energy", torch.zeros(s))
+        self.register_buffer("energy_width", torch.zeros(s))
         self.register_buffer("reference_energy", torch.zeros(s, dtype=torch.float64))
         self.register_buffer("energy_scale", torch.ones(()))
         self.feature_mean: Tensor
         self.feature_scale: Tensor
-        self.feature_low: Tensor
-        self.feature_width: Tensor
+        self.lowest_energy: Tensor
+        self.energy_width: Tensor
         self.reference_energy: Tensor
         self.energy_scale: Tensor
         self.product_scale: Tensor
@@ -143,12 +143,11 @@ class Network(nn.Module):
         """
         energies, dipoles, polarizabilities = [], [], []
         for s, A in enumerate(self.mixed_densities(vectors, rows)):
-            phi = scalars(A)
-            x = (phi - self.feature_mean[s]) * self.feature_scale[s]
+            x = (scalars(A) - self.feature_mean[s]) * self.feature_scale[s]
             h = nn.functional.silu(x @ self.weight1[s] + self.bias1[s])
             h = nn.functional.silu(h @ self.weight2[s] + self.bias2[s])
             energy = (x @ self.linear[s] + h @ self.weight3[s]) * self.energy_scale
-            energies.append(energy + wall_energies(phi, self.feature_low[s], self.feature_width[s]))
+            energies.append(fold_energies(energy, self.lowest_energy[s], self.energy_width[s]))
             if self.architecture.response:
                 mu, alpha = self._response(A, x, s)
                 dipoles.append(mu)

@@ -8,11 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiscale.atoms import kernel
-from multiscale.atoms.feature_kernel import scalars_at
 from multiscale.atoms.features import products, scalars
 from multiscale.atoms.frames import labels
-from multiscale.atoms.gradient import MARGIN, Frame, join
+from multiscale.atoms.gradient import MARGIN, Frame
 from multiscale.atoms.harmonics import N_VECTORS
 from multiscale.atoms.neighbours import Neighbourhoods, find_pairs, pad
 from multiscale.atoms.network import Architecture, Network
@@ -145,26 +143,26 @@ def standardise(network: Network, frames: Sequence[Frame]) -> None:
                 network.product_scale[s] = 1 / (rms + 0.1 * rms.mean())
 
 
-def enclose(network: Network, frames: Sequence[Frame]) -> None:
-    """Set the ranges of the scalars outside which walls stand (bounds.py): those of some frames.
+def lay_floor(network: Network, frames: Sequence[Frame]) -> None:
+    """Set the range of the atomic energies, under which the floor lies (floor.py), from frames.
 
-    Ranges that the network has already, from data of before, are widened, not lost.
+    A range that the network has already, from data of before, is widened, not lost.
     """
-    n = len(network.feature_low)
-    low, high = network.feature_low, network.feature_low + network.feature_width
-    known = network.feature_width > 0
-    low = torch.where(known, low, torch.inf).double()
-    high = torch.where(known, high, -torch.inf).double()
-    weights = kernel.fold(network, torch.float64)
-    for frame in frames:
-        phi = torch.from_numpy(scalars_at(weights, join([frame])))
-        for s in range(n):
-            if len(mine := phi[torch.from_numpy(frame.species == s)]):
-                low[s] = torch.minimum(low[s], mine.amin(0))
-                high[s] = torch.maximum(high[s], mine.amax(0))
+    known, low = network.energy_width > 0, network.lowest_energy.double()
+    high = torch.where(known, low + network.energy_width, -torch.inf)
+    low = torch.where(known, low, torch.inf)
+    network.energy_width.zero_()  # the energies themselves, not folded
+    with torch.no_grad():
+        for frame in frames:
+            vectors, rows = neighbour_rows(frame, len(low), network.radial.dtype)
+            energy = network(vectors, rows).energy.double()
+            for s, mine in enumerate(energy.split(rows.counts)):
+                if len(mine):
+                    low[s] = torch.minimum(low[s], mine.min())
+                    high[s] = torch.maximum(high[s], mine.max())
     seen = high > low
-    network.feature_low.copy_(torch.where(seen, low, 0.0))
-    network.feature_width.copy_(torch.where(seen, high - low, 0.0))
+    network.lowest_energy.copy_(torch.where(seen, low, 0.0))
+    network.energy_width.copy_(torch.where(seen, high - low, 0.0))
 
 
 def silence(network: Network, frames: Sequence[Frame]) -> None:

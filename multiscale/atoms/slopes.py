@@ -130,7 +130,7 @@ def differentiate(g: Any, w: Any, seed: Array, seeds: Array, responsive: bool, d
         ascend(a, w, si, seed[k] != 0.0, responsive)
         descend(a, w, si, seed[k], seeds[k], responsive)
         if seed[k] != 0.0:
-            into_network(a, w, si, seed[k], d)
+            into_network(a, w, si, seed[k] * a.bend[0], d)
         if responsive:
             into_response(a, w, si, seeds[k], d)
         for i_l in range(N_L):

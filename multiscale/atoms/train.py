@@ -23,7 +23,7 @@ from multiscale.atoms.optimise import Gradient, Schedule, State, epochs, start
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.prepare import (
     check_neutral,
-    enclose,
+    lay_floor,
     make_frames,
     only_response,
     oxidation,
@@ -77,7 +77,7 @@ def prepare(data: Data, recipe: Recipe) -> Job:
         held_out += make_frames(tested, network.architecture, reference, n)
     _standardise(network, training, parent)
     if parent is not None and not recipe.response_only:
-        enclose(network, training)  # no wall of the parent's may stand in the new data
+        lay_floor(network, training)  # the parent's may be too high for the new data
     if network.architecture.response and not (parent and parent.electric):
         silence(network, training)
     if recipe.response_only:
@@ -151,7 +151,7 @@ def finish(job: Job, state: State, seconds: float) -> ElectricPotential:
     """
     network = copy.deepcopy(state.best).cpu()
     if not job.recipe.response_only:
-        enclose(network, job.training)
+        lay_floor(network, job.training)
     zeros = [
         dict(zip(_symbols(network), (r + state.offsets[n]).round(6).tolist(), strict=True))
         for r, n in zip(job.references, job.numbers, strict=True)

@@ -37,8 +37,8 @@ class Near(NamedTuple):
 
 
 class Atom(NamedTuple):
-    """What is known at one atom: density, mixed density with a row of ones, scalars, gates, and
-    their gradients.
+    """What is known at one atom: density, mixed density with a row of ones, scalars, gates,
+    their gradients, and how the floor bends the energy.
     """
 
     A: Array
@@ -54,6 +54,7 @@ class Atom(NamedTuple):
     dgates: Array
     add: Array
     ones: Array
+    bend: Array
 
 
 class Kept(NamedTuple):
@@ -105,6 +106,7 @@ def make_atom(w: Any) -> Atom:
         np.empty(G, real),
         np.empty(F, real),
         np.ones(M, real),
+        np.ones(1),
     )
 
 

@@ -13,6 +13,7 @@ contents of the files are part of state(), so that a checkpoint and its hills ca
 While PLUMED is called, the working directory of the process is the walker's folder.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
@@ -252,7 +253,7 @@ class PlumedBias:
             with self._calling(w):
                 if restart:
                     kernel.cmd("setRestart", 1)
-                kernel.cmd("setLogFile", LOG)
+                kernel.cmd("setLogFile", os.devnull if restart else LOG)  # says the same again
                 kernel.cmd("init")
                 text = plumed_input.for_walker(self.actions, w, self.n_walkers, "..")
                 kernel.cmd("readInputLines", text)

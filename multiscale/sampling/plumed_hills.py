@@ -130,7 +130,14 @@ def write_start(
     )
     for path in files:
         text = hills_text(started if path == files[0] else _none(started.names))
-        path.write_text(text, encoding="utf-8")
+        path.write_text(_with_clock(text) if len(files) > 1 else text, encoding="utf-8")
+
+
+def _with_clock(text: str) -> str:
+    """Return a HILLS file with the last column that PLUMED writes for several walkers."""
+    lines = text.splitlines()
+    rows = [line if line.startswith("#") else f"{line} 0" for line in lines[1:]]
+    return "\n".join([f"{lines[0]} clock", *rows]) + "\n"
 
 
 def _none(names: tuple[str, ...]) -> HillsTable:

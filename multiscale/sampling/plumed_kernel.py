@@ -118,8 +118,12 @@ def find_units(units: Sequence[str], kT: float, timestep: float) -> Units:
 
 
 def explain(error: BaseException) -> str:
-    """Return PLUMED's message on one line, without the place in its source."""
-    lines = [line.strip(" +") for line in str(error).splitlines()]
+    """Return PLUMED's message and its causes on one line, without the places in its source."""
+    lines: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        lines += [line.strip(" +") for line in str(cause).splitlines()]
+        cause = cause.__cause__
     kept = [x for x in lines if x and not x.startswith(("(", "ERROR in input to action %"))]
     text = " ".join(
         x.removeprefix("ERROR in input to ") for x in kept if "message follows" not in x

@@ -135,3 +135,39 @@ def test_hills_of_another_variable_are_refused():
 def test_colvar_without_time_is_refused():
     with pytest.raises(ValueError, match="expected 'time' among them"):
         read_colvar(["#! FIELDS px py\n", "1 2\n"])
+
+
+def test_units_of_the_file_are_those_that_are_told():
+    # UNITS ENERGY=eV TIME=fs in the input: the file is in eV and fs.
+    hills = read_hills(io.StringIO(PLUMED), energy=1.0, time=1e-3)
+    assert hills.height[0] == pytest.approx(1.2, rel=1e-12)
+    assert hills.time.tolist() == [1e-3, 2e-3]
+
+
+def test_the_temperature_travels_in_a_comment():
+    hills = planted(3)._replace(temperature=300.0)
+    assert read_hills(io.StringIO(hills_text(hills))).temperature == 300
+    assert read_hills(io.StringIO(hills_text(planted(3)))).temperature is None
+    text = hills_text(hills).replace("300", "hot")
+    with pytest.raises(ValueError, match="temperature 'hot' K, expected a number"):
+        read_hills(io.StringIO(text))
+
+
+def test_untempered_hills_are_read_as_they_are():
+    # METAD without BIASFACTOR writes -1 and heights as deposited.
+    hills = read_hills(io.StringIO(PLUMED.replace("  10\n", "  -1\n")))
+    assert hills.bias_factor == 1
+    assert hills.height[0] == pytest.approx(1.3333333333333333 / KJ_PER_MOL, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1.25", "nan", "height of hill 2 is nan, expected a finite number"),
+        ("0.35  0.35  1.25", "0  0.35  1.25", "sigma_phi of hill 2 is 0, expected a positive"),
+        ("-1.1", "inf", "phi of hill 2 is inf"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(old, new, message):
+    with pytest.raises(ValueError, match=message):
+        read_hills(io.StringIO(PLUMED.replace(old, new)))

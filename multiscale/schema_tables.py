@@ -367,10 +367,52 @@ _HYSTERESIS = {
     ),
 }
 
+_AT = _GRID.removeprefix("temperature ")
+_THERMODYNAMICS = {
+    "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
+    **_optional_with_error(_GRID, "eV", "energy of the supercell at P", "energy_at"),
+    **_optional_with_error(_GRID, "eV", "enthalpy of the supercell at P", "enthalpy_at"),
+    **_optional_with_error(_GRID, "eV/K", "entropy of the supercell at P", "entropy_at"),
+    **_optional_with_error(_GRID, "angstrom^3", "volume of the supercell at P", "volume_at"),
+    **_optional_with_error(f"{_GRID} voigt", "1", "strain at P", "strain_at"),
+    **_optional_with_error("temperature", "eV", "", "mean_energy", "mean_enthalpy"),
+    **_optional_with_error("temperature voigt", "1", "", "mean_strain"),
+    **_optional_with_error("temperature axis", "angstrom", "mean edges of the cell", "mean_edge"),
+    **_optional_with_error("temperature", "angstrom^3", "", "mean_volume"),
+    **_optional_with_error(
+        f"interval {_AT}", "eV/K", "", "entropy_by_difference", "entropy_by_energy"
+    ),
+    **_optional_with_error(
+        f"interval {_AT}", "eV", "", "enthalpy_by_difference", "enthalpy_by_energy"
+    ),
+    "entropy_p_value": _optional("interval", "1", "agreement of the two entropies", False),
+    "enthalpy_p_value": _optional("interval", "1", "agreement of the two enthalpies", False),
+    **_optional_with_error("", "K", "", "transition_temperature"),
+    **_optional_with_error("", "C/m^2", "jump of P at the transition", "transition_jump"),
+    "curvature_temperature": _optional("", "K", "where the curvature at P = 0 vanishes", False),
+}
+
+_SIZES = {
+    "cells": Variable("size", "1", "unit cells of the supercell"),
+    "length": Variable("size", "1", "unit cells along the longest axis"),
+    "profile": _optional("size temperature pz", "eV", "free energy per cell along [001]", False),
+    "profile_stderr": _optional("size temperature pz", "eV", "standard error of profile", False),
+    **_optional_with_error("temperature pz", "eV", "extrapolated free energy", "profile_infinite"),
+    **_optional_with_error("size temperature", "eV", "barrier per cell", "barrier"),
+    **_optional_with_error("size temperature", "1", "", "flatness"),
+    **_optional_with_error("temperature", "eV", "extrapolated barrier", "barrier_infinite"),
+    **_optional_with_error("pair temperature", "1", "", "exponent"),
+    "bulk_p_value": _optional("temperature", "1", "constant barrier per cell", False),
+    "interface_p_value": _optional("temperature", "1", "barrier per cell as 1/L", False),
+    "interface_from": _optional("temperature", "1", "length from which walls cross", False),
+}
+
 STAGES: dict[str, Stage] = {
     "md": Stage(_MD, ("temperature", "time"), (*_BRANCH, "timestep")),
     "metad": Stage(_METAD, ("temperature", "time"), _BRANCH),
     "mean_force": Stage(_MEAN_FORCE, ("temperature", "time"), (*_BRANCH, "stiffness")),
+    "thermodynamics": Stage(_THERMODYNAMICS, ("temperature",), ("formula_units",)),
+    "sizes": Stage(_SIZES, ()),
     "comparison": Stage(_COMPARISON, ("temperature",), ("formula_units",)),
     "landau": Stage(_LANDAU, ("temperature", "term"), ("formula_units",)),
     "gle": Stage(_GLE, ("temperature", "lag")),

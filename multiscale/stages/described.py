@@ -35,7 +35,10 @@ def attributes(options: SimulationOptions, defined: str) -> dict[str, Any]:
         "timestep": options.timestep,
         "ensemble": options.ensemble,
         "friction": options.friction,
+        "size": list(options.size),
         "pressure": options.pressure,
+        "target_stress": list(options.stress),
+        "target_field": list(options.electric_field),
         "broken_symmetry": broken_symmetry(options) or "none",
         "potential": options.potential,
     }

@@ -109,6 +109,8 @@ def _errors_of_blocks(
         frames = np.sort(np.abs(frames), axis=1)
     with np.errstate(invalid="ignore"):
         low = np.flatnonzero(free_energy.ravel() < CUTOFF)
+    if not len(low):  # a run so short that no bin was seen often enough
+        return counts, np.full(len(counts), np.nan)
     place = np.full(free_energy.size, -1)
     place[low] = np.arange(len(low))
     bins, kept = find_bins(frames, options.centers)

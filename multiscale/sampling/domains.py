@@ -15,12 +15,14 @@ t_g = +-1 inside domains whatever their size of polarization.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multiscale import units
+from multiscale.compiled import jit
 from multiscale.sampling.collective import Collective, volume_of
 
 Array = NDArray[np.float64]
@@ -59,16 +61,18 @@ class Grouping:
                 "positive numbers of cells and axes out of 0, 1, 2. Correct them."
             )
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Return the number of groups."""
         return int(np.prod(self.size)) if self.normal is None else self.size[self.normal]
 
-    @property
+    @cached_property
     def of_cell(self) -> Integers:
         """Return the group of each cell, shape (n_cells,)."""
         cells = np.arange(np.prod(self.size))
-        return cells if self.normal is None else np.unravel_index(cells, self.size)[self.normal]
+        if self.normal is not None:
+            cells = np.unravel_index(cells, self.size)[self.normal]
+        return np.ascontiguousarray(cells)
 
     def polarization(self, dipole: Array, cell: Array) -> Array:
         """Return q (n, n_groups) in C/m^2 for dipoles (n, n_cells, 3) and cells (n, 3, 3).
@@ -78,30 +82,46 @@ class Grouping:
         ValueError
             If the dipoles are not those of so many cells.
         """
-        if dipole.ndim != 3 or dipole.shape[1] != int(np.prod(self.size)):
+        if dipole.ndim != 3 or dipole.shape[1] != len(self.of_cell):
             raise ValueError(
-                f"dipoles have shape {dipole.shape}, expected (n, {np.prod(self.size)}, 3) for "
+                f"dipoles have shape {dipole.shape}, expected (n, {len(self.of_cell)}, 3) for "
                 f"{self.size} cells. Give the dipole of each unit cell."
             )
-        one = dipole[:, :, self.axis].reshape(-1, *self.size)
-        others = tuple(k + 1 for k in range(3) if k != self.normal)
-        sums = one.reshape(len(one), -1) if self.normal is None else one.sum(axis=others)
-        return np.asarray(sums * self._scale(cell)[:, None])
+        return _polarization(dipole, cell, self.axis, self.of_cell, self.count)
 
     def carry(self, values: Array, slope: Array, q: Array, cell: Array) -> Collective:
         """Return values (n, d) with derivatives, from slopes (n, d, n_groups) by q (n, n_groups).
 
         dq_g/dmu_c = n_groups/V for each cell of the group; dq/dstrain = -q times unity.
         """
-        n, d, _ = slope.shape
-        d_dipole = np.zeros((n, d, int(np.prod(self.size)), 3))
-        d_dipole[..., self.axis] = (slope * self._scale(cell)[:, None, None])[:, :, self.of_cell]
-        work = (slope * q[:, None]).sum(axis=2)
-        return Collective(values, d_dipole, -work[:, :, None, None] * np.eye(3))
+        return Collective(values, *_carry(slope, q, cell, self.axis, self.of_cell))
 
-    def _scale(self, cell: Array) -> Array:
-        volumes = np.array([volume_of(h) for h in cell])
-        return np.asarray(self.count * units.C_PER_M2 / volumes)
+
+@jit
+def _polarization(dipole: Array, cell: Array, axis: int, of_cell: Integers, count: int) -> Array:
+    q = np.zeros((len(cell), count))
+    for i in range(len(cell)):
+        scale = count * units.C_PER_M2 / volume_of(cell[i])
+        for c in range(len(of_cell)):
+            q[i, of_cell[c]] += scale * dipole[i, c, axis]
+    return q
+
+
+@jit
+def _carry(
+    slope: Array, q: Array, cell: Array, axis: int, of_cell: Integers
+) -> tuple[Array, Array]:
+    n, d, count = slope.shape
+    d_dipole, d_strain = np.zeros((n, d, len(of_cell), 3)), np.zeros((n, d, 3, 3))
+    for i in range(n):
+        scale = count * units.C_PER_M2 / volume_of(cell[i])
+        for k in range(d):
+            for c in range(len(of_cell)):
+                d_dipole[i, k, c, axis] = scale * slope[i, k, of_cell[c]]
+            for g in range(count):
+                for a in range(3):
+                    d_strain[i, k, a, a] -= slope[i, k, g] * q[i, g]
+    return d_dipole, d_strain
 
 
 @dataclass(frozen=True)
@@ -225,13 +245,19 @@ class WallPosition:
 
     def __call__(self, dipole: Array, cell: Array) -> Collective:
         """Return the position (n, 1) and derivatives for dipoles (n, n_cells, 3) and cells."""
-        window = np.zeros(self.groups.count)
-        window[(self.first + np.arange(self.length)) % self.groups.count] = 1.0
+        window = self._window
         q = self.groups.polarization(dipole, cell)
         t = np.tanh(q / self.scale)
         values = (0.5 * (1 + t)) @ window[:, None]
         slope = 0.5 * window * (1 - t**2) / self.scale
         return self.groups.carry(values, slope[:, None], q, cell)
+
+    @cached_property
+    def _window(self) -> Array:
+        """Return one for each plane inside the window, zero outside."""
+        window = np.zeros(self.groups.count)
+        window[(self.first + np.arange(self.length)) % self.groups.count] = 1.0
+        return window
 
 
 def _check_scale(scale: float) -> None:

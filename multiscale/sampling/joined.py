@@ -1,6 +1,7 @@
 """Several collective variables as one of one to three dimensions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,25 +39,30 @@ class Joined:
                 "with different names. Remove some."
             )
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Return the names of all components."""
         return tuple(name for variable in self.variables for name in variable.names)
 
-    @property
+    @cached_property
     def local(self) -> bool:
         """Return whether one of them is local."""
         return any(variable.local for variable in self.variables)
 
     def __call__(self, dipole: Array, cell: Array) -> Collective:
         """Return values (n, d) and derivatives; see CollectiveVariable."""
-        total = dipole.sum(axis=1) if self.local else dipole
-        parts = []
+        local, d = self.local, len(self.names)
+        total = dipole.sum(axis=1) if local else dipole
+        shape = dipole.shape[1:]
+        out = Collective(
+            np.empty((len(cell), d)),
+            np.empty((len(cell), d, *shape)),
+            np.empty((len(cell), d, 3, 3)),
+        )
+        k = 0
         for variable in self.variables:
             s = variable(dipole if variable.local else total, cell)
-            if self.local and not variable.local:
-                n, d, _ = s.d_dipole.shape
-                every = np.broadcast_to(s.d_dipole[:, :, None], (n, d, *dipole.shape[1:]))
-                s = s._replace(d_dipole=every)
-            parts.append(s)
-        return Collective(*(np.concatenate(x, axis=1) for x in zip(*parts, strict=True)))
+            part = slice(k, k := k + s.values.shape[1])
+            every = s.d_dipole[:, :, None] if local and not variable.local else s.d_dipole
+            out.values[:, part], out.d_dipole[:, part], out.d_strain[:, part] = s[0], every, s[2]
+        return out

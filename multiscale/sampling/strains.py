@@ -1,15 +1,17 @@
 """Strain of the cell as a collective variable."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.atoms import kinematics
+from multiscale.compiled import jit
 from multiscale.sampling.collective import Collective
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 _PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
@@ -66,21 +68,34 @@ class Strain:
         Under h -> h (1 + e): F -> F (1 + e), so d sym(F)_ab = (F e)_ab symmetrised, and
         d green = F (e + e^T)/2 F^T.
         """
-        F = np.linalg.inv(self.reference) @ cell
-        chosen = [VOIGT.index(c) for c in self.components]
-        pairs = np.array(_PAIRS)[chosen]
-        fold = np.where(pairs[:, 0] == pairs[:, 1], 1.0, 2.0)
-        rows = F[:, pairs[:, 0]], F[:, pairs[:, 1]]  # (n, d, 3)
-        if self.measure == "green":
-            green = 0.5 * (F @ F.transpose(0, 2, 1) - np.eye(3))
-            values = kinematics.voigt(green)[:, chosen] * fold
-            slope = rows[0][..., :, None] * rows[1][..., None, :]
-            slope = slope + slope.swapaxes(-1, -2)
-        else:
-            values = kinematics.strain(cell, self.reference)[:, chosen]
-            unit = np.eye(3)[pairs]  # (d, 2, 3)
-            slope = (
-                rows[0][..., :, None] * unit[:, 1, None] + rows[1][..., :, None] * unit[:, 0, None]
-            )
-        nothing = np.zeros((len(cell), len(chosen), 3))
-        return Collective(values, nothing, 0.5 * fold[:, None, None] * slope)
+        pairs = self._pairs
+        green = self.measure == "green"
+        values, slope = _strains(np.ascontiguousarray(cell), self._inverse, pairs, green)
+        return Collective(values, np.zeros((len(cell), len(pairs), 3)), slope)
+
+    @cached_property
+    def _inverse(self) -> Array:
+        return np.ascontiguousarray(np.linalg.inv(self.reference))
+
+    @cached_property
+    def _pairs(self) -> Integers:
+        return np.array([_PAIRS[VOIGT.index(c)] for c in self.components])
+
+
+@jit
+def _strains(cell: Array, inverse: Array, pairs: Integers, green: bool) -> tuple[Array, Array]:
+    n, d = len(cell), len(pairs)
+    values, slope = np.empty((n, d)), np.zeros((n, d, 3, 3))
+    for i in range(n):
+        F = np.dot(inverse, cell[i])
+        for k in range(d):
+            a, b = pairs[k]
+            fold, one = (0.5, 1.0) if a == b else (1.0, 0.0)
+            if green:
+                values[i, k] = fold * ((F[a] * F[b]).sum() - one)
+                slope[i, k] = fold * (np.outer(F[a], F[b]) + np.outer(F[b], F[a]))
+            else:
+                values[i, k] = fold * (F[a, b] + F[b, a]) - one
+                slope[i, k, :, b] += fold * F[a]
+                slope[i, k, :, a] += fold * F[b]
+    return values, slope

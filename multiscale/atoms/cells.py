@@ -9,7 +9,7 @@ The same holds for an engine whose particles are local modes: each is a cell of 
 displacement the mode and its charge the mode charge.
 """
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -37,7 +37,6 @@ class Cells(NamedTuple):
     n_cells: int
 
 
-@runtime_checkable
 class LocalBias(Protocol):
     """A bias on the dipoles of the unit cells, such as metadynamics of a domain wall."""
 

@@ -1,7 +1,7 @@
 """What drives atoms: a potential, an electric field in time, a bias on dipoles and cell."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -50,8 +50,9 @@ class Force(NamedTuple):
         if self.bias is None:
             response = self.potential.evaluate(system, field, polarization=polar)
             bias_energy = self.no_bias
-        elif isinstance(self.bias, LocalBias):
-            response, bias_energy = self._evaluate_local(system, step, field, self.bias)
+        elif hasattr(self.bias, "cells"):  # a LocalBias; asking the Protocol costs more each step
+            local = cast(LocalBias, self.bias)
+            response, bias_energy = self._evaluate_local(system, step, field, local)
         else:
             response, bias_energy = self._evaluate_biased(system, step, field, self.bias)
         assert response.forces is not None
@@ -74,11 +75,10 @@ class Force(NamedTuple):
         seen: list[tuple[Tensor, Tensor]] = []
 
         def total_field(dipole: Tensor) -> Tensor:
-            mu = dipole.detach().to("cpu", torch.float64)
-            energy, push, stress = bias(mu, system.cell, step)
+            energy, push, stress = bias(_plain(dipole), system.cell, step)
             seen.append((energy, stress))
             whole = push if field is None else push + field
-            return whole.to(dipole.device, dipole.dtype)
+            return whole if whole.dtype is dipole.dtype and dipole.is_cpu else whole.to(dipole)
 
         response = self.potential.evaluate(system, total_field, polarization=True)
         if not seen or response.dipole is None or response.stress is None:

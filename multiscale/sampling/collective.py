@@ -152,8 +152,7 @@ class CellBias:
         field, stress = _chain(force, uniform, s.d_strain, h)
         if local:
             field = (force[:, None] @ s.d_dipole.reshape(*force.shape, -1)).reshape(mu.shape)
-        to = torch.from_numpy
-        return to(energy).to(mu), to(field).to(mu), to(stress).to(mu)
+        return _like(energy, mu), _like(field, mu), _like(stress, mu)
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,25 @@ class SiteBias(CellBias):
 
 
 def _array(tensor: Tensor) -> Array:
+    if _is_plain(tensor):
+        return tensor.numpy()
     return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float64)
+
+
+def _like(array: Array, tensor: Tensor) -> Tensor:
+    """Return an array as a tensor of the type and on the device of another."""
+    made = torch.from_numpy(array)
+    return made if tensor.dtype is torch.float64 and tensor.is_cpu else made.to(tensor)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether numpy can look at it as it is; asking is cheaper than converting."""
+    return (
+        tensor.dtype is torch.float64
+        and tensor.is_cpu
+        and not tensor.requires_grad
+        and tensor.is_contiguous()
+    )
 
 
 @jit

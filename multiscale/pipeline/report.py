@@ -152,12 +152,26 @@ def _surfaces(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
                 compare(ds, datasets["metad"])
             )
         return drawn
+    if not plotting.is_of_polarization(ds):
+        return _of_variables(ds)
     flat = sum(p in ds["free_energy"].dims for p in ("px", "py", "pz")) < 2
     cuts: dict[str, Callable[[], Any]] = {
         "Free energy along cubic directions": lambda: plotting.free_energy_cuts(ds)
     }
     plane = {} if flat else {"Free energy in a plane": lambda: plotting.free_energy_map(ds)}
     return cuts | plane | {"Convergence": lambda: plotting.convergence(ds)}
+
+
+def _of_variables(ds: xr.Dataset) -> dict[str, Callable[[], Any]]:
+    """Return what is drawn of metad over collective variables other than P along the axes."""
+    from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
+
+    drawn: dict[str, Callable[[], Any]] = {
+        "Free energy of each variable": lambda: plotting.free_energy_profiles(ds)
+    }
+    if ds["cv"].size > 1:
+        drawn["Free energy over two variables"] = lambda: plotting.free_energy_plane(ds)
+    return drawn | {"Convergence": lambda: plotting.convergence(ds)}
 
 
 def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:

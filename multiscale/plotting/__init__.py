@@ -2,7 +2,7 @@
 
 md          traces, lattice parameters, spontaneous polarization
 spectra     infrared absorption, permittivity, density of states, Raman map
-metad       free-energy cuts and map, convergence
+metad       free-energy cuts and map, convergence; profiles and map over other variables
 mean_force  free energy and its slope, two methods against each other
 landau      coefficients, fitted profiles against the sampled surface
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
@@ -21,6 +21,11 @@ from multiscale.plotting.mean_force import agreement, mean_force_profiles
 from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
 from multiscale.plotting.parity import learning_curves, parity
 from multiscale.plotting.spectra import all_of as spectra_figures
+from multiscale.plotting.variables import (
+    free_energy_plane,
+    free_energy_profiles,
+    is_of_polarization,
+)
 
 __all__ = [
     "agreement",
@@ -30,6 +35,9 @@ __all__ = [
     "dissipation_residual",
     "free_energy_cuts",
     "free_energy_map",
+    "free_energy_plane",
+    "free_energy_profiles",
+    "is_of_polarization",
     "kernels",
     "lattice_parameters",
     "learning_curves",

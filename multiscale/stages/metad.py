@@ -39,6 +39,7 @@ from multiscale.stages.metad_plumed import (
     knows_its_hills,
     make_bias,
     renew,
+    work_done,
 )
 from multiscale.stages.metad_result import hill_variables, hills_table, surface_variables
 from multiscale.stages.metad_verdict import (
@@ -203,7 +204,8 @@ def _analyse(options: Options, metad: Metadynamics, sofar: _Run, walkers: Walker
     if options.variables:
         values = sofar.trajectory.arrays[RECORDED]
     generator = stream(options.seed, millikelvin(temperature), BOOTSTRAP)
-    found = estimate(options, metad, sofar.bias, values, generator)
+    work = work_done(options, settings, sofar.metad)
+    found = estimate(options, metad, sofar.bias - work, values, generator)
     if not knows_its_hills(options):
         found = found._replace(from_hills=np.full_like(found.from_hills, np.nan))
     surface, log_weight, kept = found.surface, found.log_weight, found.kept

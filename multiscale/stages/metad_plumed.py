@@ -16,22 +16,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from multiscale import schema, units
-from multiscale.sampling import (
-    Hills,
-    HillsTable,
-    Metadynamics,
-    WellTempered,
-    plumed_input,
-    read_hills,
-)
+from multiscale import sampling, schema
+from multiscale.sampling import Hills, HillsTable, Metadynamics, WellTempered, plumed_input
 from multiscale.sampling.collective import Bias
+from multiscale.sampling.deposits import Exchange
 from multiscale.sampling.plumed import PlumedBias
-from multiscale.sampling.plumed_hills import biased, metad_action
+from multiscale.sampling.plumed_hills import biased
 from multiscale.sampling.plumed_kernel import find_kernel
 from multiscale.stages.metad_options import Options, well_tempered
+from multiscale.stages.metad_start import UNTEMPERED, fill, preload, start_of
 
-UNTEMPERED = 1e9  # bias factor that stands for none
+Array = NDArray[np.float64]
 
 
 @runtime_checkable
@@ -59,7 +54,12 @@ class Growing(Bias, Protocol):
         ...
 
 
-def make_bias(options: Options, settings: WellTempered, checkpoint: object = None) -> Growing:
+def make_bias(
+    options: Options,
+    settings: WellTempered,
+    checkpoint: object = None,
+    exchange: Exchange | None = None,
+) -> Growing:
     """Return the bias of a run of one temperature, with the hills that it starts from.
 
     Parameters
@@ -68,6 +68,8 @@ def make_bias(options: Options, settings: WellTempered, checkpoint: object = Non
     settings : WellTempered
     checkpoint : Checkpoint, optional
         If it has a workspace, PLUMED's files go there, else into a temporary folder.
+    exchange : Exchange, optional
+        Shares the hills of the embedded engine with other processes.
 
     Raises
     ------
@@ -76,9 +78,9 @@ def make_bias(options: Options, settings: WellTempered, checkpoint: object = Non
     """
     start = start_of(options, settings)
     if options.engine == "embedded":
-        metad = Metadynamics(settings)
+        metad = Metadynamics(settings, exchange)
         if start is not None:
-            _preload(metad, start, options.timestep)
+            preload(metad, start, options.timestep)
         return metad
     find_kernel()
     folder, lasting = _folder(options, checkpoint)
@@ -118,16 +120,9 @@ def conclude(bias: Growing, settings: WellTempered, names: Sequence[str]) -> Met
         return Metadynamics(settings)
     table, hills = found
     order = [table.names.index(name) for name in names]
-    factor = table.bias_factor if table.bias_factor > 1 else UNTEMPERED
-    metad = Metadynamics(
-        replace(
-            settings,
-            sigma=tuple(float(s) for s in table.sigma[0, order]),
-            height=float(hills.height.max()),
-            bias_factor=factor,
-        )
-    )
-    _fill(metad, hills._replace(center=hills.center[:, order]))
+    table = table._replace(sigma=table.sigma[:, order])
+    metad = Metadynamics(_settings_of(settings, table, hills))
+    fill(metad, hills._replace(center=hills.center[:, order]))
     return metad
 
 
@@ -136,6 +131,39 @@ def knows_its_hills(options: Options) -> bool:
     if options.engine == "embedded" or options.plumed_input is None:
         return True
     return sorted(biased(plumed_input.actions(options.plumed_input))) == sorted(options.names)
+
+
+def work_done(options: Options, settings: WellTempered, bias: Growing) -> Array:
+    """Return c(t) in eV at the samples where estimates cannot find it from the hills themselves.
+
+    That is for METAD of other variables than the options': its integrals run over the range of the
+    centres of its hills. Zero otherwise.
+    """
+    zero = np.zeros(options.samples)
+    if knows_its_hills(options) or not isinstance(bias, PlumedBias):
+        return zero
+    bias.commit()
+    found = bias.hills()
+    if found is None or len(found[1].step) < 2 or found[1].center.shape[1] > 3:
+        return zero
+    table, hills = found
+    lower, upper = hills.center.min(axis=0), hills.center.max(axis=0)
+    own = _settings_of(
+        replace(settings, wall=None, lower=tuple(lower), upper=tuple(upper)), table, hills
+    )
+    deposits, offsets = sampling.bias_offsets(own, hills)
+    steps = options.first_step + np.arange(options.samples) * options.stride
+    return sampling.offset_at(steps, deposits, offsets)
+
+
+def _settings_of(settings: WellTempered, table: HillsTable, hills: Hills) -> WellTempered:
+    """Return settings with the widths, height and bias factor of the hills."""
+    return replace(
+        settings,
+        sigma=tuple(float(s) for s in table.sigma[0]),
+        height=float(hills.height.max()),
+        bias_factor=table.bias_factor if table.bias_factor > 1 else UNTEMPERED,
+    )
 
 
 def input_of(options: Options, settings: WellTempered) -> str:
@@ -155,13 +183,14 @@ def describe_engine(options: Options) -> dict[str, str]:
 
 def doubt_engine(ds: xr.Dataset, options: Options, temperature: float) -> xr.Dataset:
     """Add a failed check if the weights of the frames rest on a bias that is taken as static."""
-    if knows_its_hills(options):
+    text = options.plumed_input
+    if text is None or biased(plumed_input.actions(text)):
         return ds
     return schema.add_trust(
         ds,
-        f"hills of the collective variables at {temperature:g} K",
+        f"hills of PLUMED at {temperature:g} K",
         0.0,
-        expected=f"one METAD action on {', '.join(options.names)}",
+        expected="one METAD action",
         ok=False,
         message="plumed_input has none, so frames are weighted by exp(V/kT): exact for a bias that "
         "does not change (restraints, walls, EXTERNAL), not for one that grows.",
@@ -180,95 +209,6 @@ def ready(options: Options) -> None:
         bias = make_bias(options, well_tempered(options, temperature))
         if isinstance(bias, PlumedBias):
             bias.close()
-
-
-def start_of(options: Options, settings: WellTempered) -> HillsTable | None:
-    """Return the hills that a run starts from, None if it starts empty.
-
-    Raises
-    ------
-    ValueError
-        If the file is missing or damaged, or of other variables, widths, bias factor or
-        temperature.
-    """
-    if options.start_hills is None:
-        return None
-    path = Path(options.start_hills)
-    if not path.is_file():
-        raise ValueError(f"start_hills is {str(path)!r}, which is no file. Correct the path.")
-    try:
-        with path.open(encoding="utf-8") as file:
-            hills = read_hills(file)
-        return _checked(hills, _expected(options, settings), settings.kT / units.KB)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-def _expected(options: Options, settings: WellTempered) -> dict[str, Any]:
-    """Return what the hills of a run are like: names, sigma, bias_factor."""
-    if options.plumed_input is None:
-        sigma, factor = settings.sigma, settings.bias_factor
-        return {"names": options.names, "sigma": sigma, "bias_factor": factor}
-    listed = plumed_input.actions(options.plumed_input)
-    action = metad_action(listed)
-    if action is None:
-        raise ValueError("plumed_input has no METAD, expected one to start from hills. Add it.")
-    sigma = tuple(float(s) for s in (action.get("SIGMA") or "").split(","))
-    factor = float(action.get("BIASFACTOR") or 1.0)
-    return {"names": biased(listed), "sigma": sigma, "bias_factor": factor}
-
-
-def _checked(hills: HillsTable, wanted: dict[str, Any], kelvin: float) -> HillsTable:
-    """Return hills with their variables in the order of the wanted names."""
-    names = wanted["names"]
-    if sorted(hills.names) != sorted(names):
-        raise ValueError(
-            f"the hills are of {', '.join(hills.names)}, expected {', '.join(names)}. Give the "
-            "HILLS of a run that biased the same variables."
-        )
-    if not len(hills.time):
-        raise ValueError("the file holds no hills, expected some. Remove start_hills.")
-    if hills.temperature is not None and not np.isclose(hills.temperature, kelvin, rtol=1e-6):
-        raise ValueError(
-            f"the hills are of {hills.temperature:g} K, expected {kelvin:g} K. Give the HILLS of "
-            "the same temperature."
-        )
-    order = [hills.names.index(name) for name in names]
-    sigma = hills.sigma[:, order]
-    if sigma.shape[1:] != np.shape(wanted["sigma"]) or not np.allclose(
-        sigma, wanted["sigma"], rtol=1e-6, atol=0
-    ):
-        raise ValueError(
-            f"sigma of the hills is {sigma[0].tolist()}, expected {list(wanted['sigma'])} in all "
-            "of them. Set sigma as in that run."
-        )
-    if not np.isclose(hills.bias_factor, wanted["bias_factor"], rtol=1e-6):
-        raise ValueError(
-            f"bias_factor of the hills is {hills.bias_factor:g}, expected "
-            f"{wanted['bias_factor']:g}. Set bias_factor as in that run."
-        )
-    if not hills.stretched:
-        raise ValueError(
-            "the hills are plain Gaussians of a PLUMED before 2.8, expected stretched ones. Start "
-            "without them."
-        )
-    return hills._replace(names=tuple(names), center=hills.center[:, order], sigma=sigma)
-
-
-def _preload(metad: Metadynamics, start: HillsTable, timestep: float) -> None:
-    """Put hills into the embedded engine, dated before step 0."""
-    if metad.settings.symmetric:
-        raise ValueError(
-            "start_hills with symmetric_hills, expected one of them: images would be counted "
-            "twice. Set symmetric_hills = false."
-        )
-    ago = np.rint((start.time[-1] - start.time) / timestep).astype(np.int64)
-    step = metad.settings.first_step - 1 - ago
-    _fill(metad, Hills(step, np.zeros_like(step), start.center, start.height))
-
-
-def _fill(metad: Metadynamics, hills: Hills) -> None:
-    metad.restore(metad.state() | {f"hill_{k}": v for k, v in hills._asdict().items()})
 
 
 def _folder(options: Options, checkpoint: object) -> tuple[Path, bool]:

@@ -123,7 +123,7 @@ def test_an_input_without_metad_is_flagged():
     text = "z: EXTRACV NAME=pz\nRESTRAINT ARG=z AT=0 KAPPA=100\n"
     ds = metad.run(options=options(plumed_input=text, axes="z"))
     doubts = {d.check: d for d in schema.trust(ds)}
-    assert not doubts["hills of the collective variables at 300 K"].ok
+    assert not doubts["hills of PLUMED at 300 K"].ok
     assert ds.sizes["hill"] == 0
     assert np.isnan(ds["free_energy_from_hills"]).all()
     P, V = ds["polarization"].values[0, ..., 2], ds["bias"].values[0]

@@ -14,8 +14,8 @@ def preflight(options: BaseModel) -> None:
     ------
     ValueError
         The potential or material is unknown, the potential was not trained on a species, atoms
-        overlap, a field is asked of a system without polarization, what is to be recorded does
-        not exist, or PLUMED is not there or refuses its input.
+        overlap, a field is asked of a system without polarization, what is to be recorded or the
+        unit cells that a bias acts on do not exist, or PLUMED is not there or refuses its input.
     """
     if not {"potential", "ensemble"} <= type(options).model_fields.keys():
         return
@@ -34,7 +34,8 @@ def preflight(options: BaseModel) -> None:
     at_rest = Moment(walkers.system, 0 * walkers.system.positions, walkers.engine, options.size)
     take(getattr(options, "record", ()), at_rest)
     if "plumed_input" in type(options).model_fields:
-        from multiscale.stages import metad_options, metad_plumed  # noqa: PLC0415
+        from multiscale.stages import metad_bias, metad_options, metad_plumed  # noqa: PLC0415
 
         assert isinstance(options, metad_options.Options)
+        metad_bias.check(options, walkers)
         metad_plumed.ready(options)

@@ -92,8 +92,18 @@ def read(path: Path, output: Path | None = None, registry: Registry = STAGES) ->
     if not names:
         raise ValueError(f"{path}: no stage to run. Add a table [{']  or ['.join(registry)}].")
     stages = {name: stage_options(path, name, tables[name], shared, registry) for name in names}
+    _fit_together(path, stages)
     folder = output or run.output or Path("runs") / run.name
     return RunFile(path, text, run.name, run.seed, folder, stages)
+
+
+def _fit_together(path: Path, stages: Mapping[str, BaseModel]) -> None:
+    """Raise ValueError if a stage could do nothing with what another one would write."""
+    if "landau" in stages and getattr(stages.get("metad"), "variables", None):
+        raise ValueError(
+            f"{path}: [landau] fits a free energy of P, and metad.variables ask for another one, "
+            "expected metad.axes. Remove [[metad.variables]] or [landau]."
+        )
 
 
 def parse(path: Path) -> dict[str, Any]:

@@ -41,15 +41,16 @@ def bias_of(options: Options, walkers: Walkers, bias: Bias) -> CellBias:
     variable = build(options.variables, Crystal(walkers.reference, options.size, n_cells))
     if not variable.local:
         return CellBias(variable, bias)
-    cells = _cells(options, walkers, n_cells)
-    assert walkers.system.sites is not None
-    charges = walkers.system.sites.charges[: len(cells.first) - 1].numpy()
-    if (net := float(np.abs(net_charges(charges, cells)).max())) > NEUTRAL:
-        raise ValueError(
-            f"Born charges of a unit cell sum to {net:.3g} e, expected less than {NEUTRAL}: its "
-            "dipole depends on the origin. Choose another cell_centre."
-        )
-    return SiteBias(variable, bias, cells)
+    return SiteBias(variable, bias, _cells(options, walkers, n_cells))
+
+
+def check(options: Options, walkers: Walkers) -> None:
+    """Raise ValueError if a crystal has no unit cells such as the variables of the options need."""
+    bias_of(options, walkers, _nothing)
+
+
+def _nothing(values: Array, step: int) -> tuple[Array, Array]:  # noqa: ARG001
+    return np.zeros(len(values)), np.zeros_like(values)
 
 
 def values_of(bias: CellBias, state: State, walkers: Walkers) -> Array:
@@ -96,8 +97,20 @@ def _cells(options: Options, walkers: Walkers, n_cells: int) -> Cells:
     """Return how the atoms of one walker make up its unit cells."""
     system, centre = walkers.system, options.cell_centre
     n = system.n_atoms // system.n_systems
-    if centre is None:
-        return whole_cells(n, n_cells)
+    cells = whole_cells(n, n_cells) if centre is None else _around(centre, walkers, n, n_cells)
+    assert system.sites is not None
+    net = float(np.abs(net_charges(system.sites.charges[:n].numpy(), cells)).max())
+    if net > NEUTRAL:
+        raise ValueError(
+            f"Born charges of a unit cell sum to {net:.3g} e, expected less than {NEUTRAL}: its "
+            "dipole depends on the origin. Choose another cell_centre."
+        )
+    return cells
+
+
+def _around(centre: str, walkers: Walkers, n: int, n_cells: int) -> Cells:
+    """Return cells around the atoms of an element, of which each has one."""
+    system = walkers.system
     centres = (system.numbers[:n] == atomic_numbers.get(centre, 0)).numpy()
     if centres.sum() != n_cells:
         raise ValueError(

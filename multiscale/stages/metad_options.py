@@ -13,6 +13,7 @@ from multiscale.stages.metad_variables import (
     Crystal,
     VariableTable,
     build,
+    check_centre,
     check_kinds,
     check_strains,
     names_of,
@@ -83,6 +84,7 @@ class Options(SimulationOptions, frozen=True):
                 f"{int(np.ceil(2 * self.limit / self.sigma))} to resolve sigma = "
                 f"{self.sigma:g} C/m^2. Increase bins."
             )
+        check_centre(self.variables, self.cell_centre)
         if self.walkers * self.blocks < sampling.FEWEST_BLOCKS:
             raise ValueError(
                 f"blocks is {self.blocks} for {self.walkers} walkers, expected at least "

@@ -231,6 +231,7 @@ VariableTable = Annotated[
     | WallTable,
     Field(discriminator="kind"),
 ]
+LOCAL = (PlaneTable, SignTable, WallTable)
 KINDS = ("polarization", "dipole", "modulus", "invariant", "strain", "plane", "sign", "wall")
 
 
@@ -279,6 +280,15 @@ def check_strains(tables: Sequence[VariableTable], ensemble: str) -> None:
                 f"strain {table.component} is biased with ensemble {ensemble!r}, where the strains "
                 f"that move are: {free}. Bias one of these, or choose another ensemble."
             )
+
+
+def check_centre(tables: Sequence[VariableTable], centre: str | None) -> None:
+    """Raise ValueError if a centre of unit cells is named and no variable knows cells."""
+    if centre is not None and not any(isinstance(t, LOCAL) for t in tables):
+        raise ValueError(
+            f"cell_centre is {centre!r} without a variable of single cells or planes, expected "
+            "a plane, sign or wall among variables. Remove it."
+        )
 
 
 def units_of(tables: Sequence[VariableTable]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from test_metad import TINY, Memory
 
 from multiscale import sampling, schema, units
+from multiscale.pipeline import runfile
+from multiscale.pipeline.preflight import preflight
 from multiscale.sampling.hills import hills_text
 from multiscale.stages import md, metad
 from multiscale.stages.landau_surface import points
@@ -41,7 +43,8 @@ def options(variables, **changes):
 
 @pytest.mark.parametrize(("variables", "size"), SOME.values(), ids=SOME)
 def test_surface_hills_and_trajectory_carry_the_names_and_units(variables, size, request):
-    o = options(variables, size=size, cell_centre="Ti")
+    local = {"plane", "sign", "wall"} & {table["kind"] for table in variables}
+    o = options(variables, size=size, cell_centre="Ti" if local else None)
     ds = schema.require(metad.run(options=o), "metad")
     names = request.node.callspec.id.split()
     assert list(ds["cv"].values) == names
@@ -160,6 +163,8 @@ def test_temperatures_merge():
             {"variables": [{"kind": "invariant", "order": 2, "sigma": "1 C/m^2", "upper": 2}]},
             "expected that of 'C\\^2/m\\^4'",
         ),
+        ({"variables": [MODULUS], "cell_centre": "Ti"}, "without a variable of single cells"),
+        ({"axes": "z", "variables": [], "cell_centre": "Ti"}, "without a variable of single cells"),
         ({"variables": [STRAIN], "ensemble": "nvt"}, "strains that move are: none"),
         (
             {"variables": [STRAIN | {"component": "xz"}]},
@@ -182,4 +187,24 @@ def test_bad_variables_are_refused(changes, message):
 @pytest.mark.parametrize("centre", ["Zr", "O", "nothing"])
 def test_a_centre_that_is_not_there_once_a_cell_is_refused(centre):
     with pytest.raises(ValueError, match="expected one in each"):
-        metad.run(options=options([WALL], size=(2, 1, 1), cell_centre=centre))
+        preflight(options([WALL], size=(2, 1, 1), cell_centre=centre))
+
+
+def test_a_run_file_that_fits_a_landau_model_to_other_variables_is_refused(tmp_path):
+    text = """[run]
+    name = "walls"
+    [potential]
+    name = "toy-ferroelectric"
+    [structure]
+    material = "pbtio3"
+    [metad]
+    bins = 41
+    [[metad.variables]]
+    kind = "modulus"
+    """
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    assert runfile.read(path).stages["metad"].names == ("p_modulus",)
+    path.write_text(text + "[landau]\n")
+    with pytest.raises(ValueError, match=r"Remove \[\[metad.variables\]\] or \[landau\]"):
+        runfile.read(path)

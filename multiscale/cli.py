@@ -64,6 +64,7 @@ def run(
     _log_to_stderr()
     from multiscale.pipeline import plan as plans
     from multiscale.pipeline import runfile
+    from multiscale.pipeline.joint_runs import require_workers
     from multiscale.pipeline.report import up_to_date, write_report
     from multiscale.pipeline.run import run as run_plan
 
@@ -71,6 +72,9 @@ def run(
     typer.echo(plans.table(plan))
     if dry_run:
         return
+    if scheduler_file is None:
+        at_once = dask or (1 if workers == 0 else workers or os.cpu_count() or 1)
+        require_workers([(stage.name, stage.options) for stage in plan.todo], at_once)
     ran = run_plan(plan, _executor(workers, dask, scheduler_file))
     folder = plan.run.folder
     if ran or not up_to_date(folder):
@@ -161,10 +165,14 @@ def spectra(
 
 @app.command()
 def metad(
-    output: Output = Path("metad.nc"), options: OptionsFile = None, values: Set = None
+    output: Output = Path("metad.nc"), options: OptionsFile = None, values: Set = None,
+    shared_hills: Annotated[
+        Path | None,
+        typer.Option(help="folder of hills of several jobs, each with --set process=0, 1, ..."),
+    ] = None,
 ) -> None:
     """Metadynamics of the polarization: a potential and a structure -> metad.nc."""
-    _stage("metad", {}, output, options, values)
+    _stage("metad", {}, output, options, values, shared_hills)
 
 
 @app.command("mean-force")
@@ -232,6 +240,17 @@ def hysteresis(
 
 
 @app.command()
+def join(
+    files: Annotated[list[Path], typer.Argument(help="parts: of processes, or of temperatures")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
+) -> None:
+    """Join metad.nc (md.nc, mean_force.nc) of several jobs; processes are analysed together."""
+    from multiscale.pipeline.joint_runs import join_files
+
+    typer.echo(join_files(files, output))
+
+
+@app.command()
 def materials(
     name: Annotated[str | None, typer.Argument(help="record to show; all names without")] = None,
 ) -> None:
@@ -278,12 +297,13 @@ def _stage(
     output: Path,
     options: Path | None,
     values: list[str] | None,
+    hills: Path | None = None,
 ) -> None:
     """Run one stage, files in and file out."""
     _log_to_stderr()
     from multiscale.pipeline.single import run_stage
 
-    typer.echo(run_stage(name, inputs, output, options, values or []))
+    typer.echo(run_stage(name, inputs, output, options, values or [], hills=hills))
 
 
 def _executor(workers: int | None, dask: int, scheduler_file: Path | None) -> Any:

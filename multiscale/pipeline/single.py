@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from multiscale import schema
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import provenance, runfile, store
+from multiscale.pipeline.joint_runs import alone, exchange_of
 from multiscale.pipeline.plan import identity
 from multiscale.pipeline.preflight import preflight
 from multiscale.pipeline.registry import STAGES, Registry, stage_module
@@ -23,6 +24,7 @@ def run_stage(
     options: Path | None,
     values: Sequence[str],
     registry: Registry = STAGES,
+    hills: Path | None = None,
 ) -> str:
     """Run one stage in this process and say what was written.
 
@@ -38,6 +40,8 @@ def run_stage(
         TOML with the options themselves, or a run file that has a table of the stage's name.
     values : sequence of str
         "key=value", which override the file's.
+    hills : Path, optional
+        Folder through which this process shares its hills with others.
 
     Raises
     ------
@@ -53,7 +57,12 @@ def run_stage(
     folders.prepare(output.parent)
     preflight(chosen)
     more = {"checkpoint": _Files(output)} if getattr(chosen, "engine", "") == "plumed" else {}
-    pieces = [stage.run(**parents, options=piece, **more) for piece in stage.split(chosen)]
+    pieces = [
+        stage.run(
+            **parents, options=one, **more, **(exchange_of(name, one, hills) if hills else {})
+        )
+        for one in stage.split(alone(chosen))
+    ]
     merged = stage.merge(pieces) if len(pieces) > 1 else pieces[0]
     sources = {parent: store.file_hash(path) for parent, path in inputs.items()}
     facts = provenance.describe(identity(name, chosen, sources), threads=1)

@@ -15,6 +15,7 @@ from typing import Any
 
 from multiscale.pipeline import provenance, store
 from multiscale.pipeline.checkpoint import FileCheckpoint
+from multiscale.pipeline.joint_runs import exchange_of
 from multiscale.pipeline.manifest import TaskRecord
 from multiscale.pipeline.progress import ProgressFile
 
@@ -88,9 +89,11 @@ def execute(task: Task) -> TaskRecord:
     parents = {name: store.load(path) for name, path in task.parents}
     checkpoint = FileCheckpoint(task.checkpoint, task.key, task.checkpoint_interval)
     clock = _Clock(task)
+    options = stage.Options.model_validate_json(task.options)
     ds = stage.run(
         **parents,
-        options=stage.Options.model_validate_json(task.options),
+        **exchange_of(task.stage, options, task.folder),
+        options=options,
         progress=ProgressFile(task.progress),
         checkpoint=checkpoint,
     )

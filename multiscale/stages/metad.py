@@ -5,7 +5,8 @@ samples, the biased trajectory with bias and log_weight, and the hills. Each tem
 of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.sampling import CellBias, Metadynamics
+from multiscale.sampling.deposits import Exchange
+from multiscale.stages import metad_shared as shared
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
 from multiscale.stages.metad_analysis import estimate
@@ -42,11 +45,11 @@ from multiscale.stages.metad_plumed import (
     work_done,
 )
 from multiscale.stages.metad_result import hill_variables, hills_table, surface_variables
+from multiscale.stages.metad_shared import split
 from multiscale.stages.metad_verdict import (
     convergence_variables,
     doubt_errors,
     judge,
-    merge,
     say_verdict,
 )
 from multiscale.stages.options import (
@@ -61,7 +64,7 @@ from multiscale.stages.simulation import (
     Walkers,
     prepare,
 )
-from multiscale.stages.temperatures import each_temperature, split
+from multiscale.stages.temperatures import each_temperature
 
 Array = NDArray[np.float64]
 __all__ = ["PARENTS", "Options", "hills_table", "merge", "run", "split", "well_tempered"]
@@ -77,6 +80,7 @@ def run(
     progress: Progress = silent,
     checkpoint: Checkpoint | None = None,
     engine: Engine | None = None,
+    exchange: Exchange | None = None,
 ) -> xr.Dataset:
     """-> free_energy (temperature, px, py, pz), its error and samples, biased trajectory, hills.
 
@@ -89,6 +93,8 @@ def run(
         Where a run of one temperature is kept and continued from, bit for bit.
     engine : Potential, ASE calculator or sequence of ASE calculators, optional
         What drives the atoms in place of options.potential; a sequence has one for each walker.
+    exchange : Exchange, optional
+        Shares the hills of options.process with the other processes of its temperature.
 
     Raises
     ------
@@ -97,7 +103,20 @@ def run(
     FloatingPointError
         If the simulation blows up.
     """
-    return say_verdict(each_temperature(_run_temperature, options, progress, checkpoint, engine))
+    one = partial(_run_temperature, exchange=exchange)
+    return say_verdict(each_temperature(one, options, progress, checkpoint, engine))
+
+
+def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return the Datasets of several temperatures, and of their processes, as one."""
+
+    def analyse(
+        options: Options, metad: Metadynamics, trajectory: Trajectory, bias: Array, walkers: Walkers
+    ) -> xr.Dataset:
+        ds = _analyse(options, metad, _Run(trajectory, bias, metad), walkers)
+        return schema.finish("metad", ds)
+
+    return shared.merge(parts, analyse)
 
 
 class _Run(NamedTuple):
@@ -135,12 +154,14 @@ def _run_temperature(
     progress: Progress,
     checkpoint: Checkpoint | None,
     potential: Potential | None,
+    exchange: Exchange | None = None,
 ) -> xr.Dataset:
     """Return the Dataset of the one temperature of options."""
     temperature = options.temperatures[0]
+    options = shared.own_part(options, exchange)
     settings = well_tempered(options, temperature)
-    growing = make_bias(options, settings, checkpoint)
-    walkers = prepare(options, temperature, potential)
+    growing = make_bias(options, settings, checkpoint, exchange)
+    walkers = shared.own_streams(options, prepare(options, temperature, potential))
     shape = (options.walkers, options.samples)
     more = (
         {RECORDED: np.zeros((options.walkers, len(options.names)))} if options.variables else None
@@ -148,7 +169,7 @@ def _run_temperature(
     sofar = _Run(Trajectory(*shape, more), np.zeros(shape), growing)
     _simulate(options, walkers, sofar, progress, checkpoint)
     ds = _analyse(options, conclude(growing, settings, options.names), sofar, walkers)
-    return schema.finish("metad", ds)
+    return schema.finish("metad", shared.mark(ds, options))
 
 
 def _simulate(

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from multiscale import sampling, units
 from multiscale.sampling import BoxWall, Wall, WellTempered, plumed_input
@@ -61,6 +61,15 @@ class Options(SimulationOptions, frozen=True):
         None, description="for engine = 'plumed': an input, or its file; default: as the settings"
     )
     start_hills: str | None = Field(None, description="HILLS file of a run to start from")
+    processes: PositiveInt = Field(
+        1, description="processes that divide the walkers of a temperature and share their hills"
+    )
+    process: NonNegativeInt | None = Field(
+        None, description="which of them this is, 0 ..., in a job started by hand"
+    )
+    exchange: Literal["lockstep", "free"] = Field(
+        "lockstep", description="whether processes wait for each other's hills at every deposit"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -98,7 +107,27 @@ class Options(SimulationOptions, frozen=True):
             )
         well_tempered(self, self.temperatures[0]).make_grid()
         self._check_engine()
+        self._check_processes()
         return self
+
+    def _check_processes(self) -> None:
+        """Refuse walkers that cannot be divided among processes."""
+        n = self.processes
+        if self.walkers % n or self.walkers // n * self.blocks < sampling.FEWEST_BLOCKS:
+            raise ValueError(
+                f"processes is {n} for {self.walkers} walkers of {self.blocks} blocks, expected "
+                f"each to have equally many walkers and at least {sampling.FEWEST_BLOCKS} blocks. "
+                "Change walkers, blocks or processes."
+            )
+        if self.process is not None and not self.process < n:
+            raise ValueError(
+                f"process is {self.process}, expected less than processes = {n}. Count from 0."
+            )
+        if n > 1 and self.engine == "plumed":
+            raise ValueError(
+                "processes is above 1 with engine 'plumed', expected 1: PLUMED shares hills by "
+                "WALKERS_DIR in plumed_input. Set processes = 1."
+            )
 
     def _check_engine(self) -> None:
         """Refuse what the engine of the bias cannot do; whether there is one is seen later."""

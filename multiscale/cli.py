@@ -165,13 +165,27 @@ def spectra(
 
 @app.command()
 def metad(
-    output: Output = Path("metad.nc"), options: OptionsFile = None, values: Set = None,
+    output: Output = Path("metad.nc"),
+    options: OptionsFile = None,
+    values: Set = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="propose settings with reasons, and stop")
+    ] = False,
+    md: Annotated[
+        Path | None, typer.Option(help="for --suggest: md.nc to look at; default: run 20 ps now")
+    ] = None,
     shared_hills: Annotated[
         Path | None,
         typer.Option(help="folder of hills of several jobs, each with --set process=0, 1, ..."),
     ] = None,
 ) -> None:
     """Metadynamics of the polarization: a potential and a structure -> metad.nc."""
+    if suggest:
+        _log_to_stderr()
+        from multiscale.pipeline.advice import suggest as propose
+
+        typer.echo(propose(options, values or [], md))
+        return
     _stage("metad", {}, output, options, values, shared_hills)
 
 

@@ -234,3 +234,23 @@ def test_what_plumed_refuses_is_seen_before_anything_runs():
     o = options(plumed_input=USER.replace("PACE", "FOO=1 PACE"), potential="does not even exist")
     with pytest.raises(ValueError, match="PLUMED refuses plumed_input: action METAD .* FOO=1"):
         metad.run(options=o)
+
+
+@needs_kernel
+def test_hills_of_another_variable_weigh_frames_by_their_own_offset():
+    # METAD of v = pz, which it is not told: the same run, and c(t) from the range of the hills
+    # in place of that between the walls, which differ by what was never visited.
+    own = "z: EXTRACV NAME=pz\nMETAD ARG=z SIGMA=0.1 HEIGHT=2 PACE=20 BIASFACTOR=6\n"
+    other = own.replace("METAD ARG=z", "v: CUSTOM ARG=z FUNC=x PERIODIC=NO\nMETAD ARG=v")
+    more = {"axes": "z", "duration": 4.0}
+    known = metad.run(options=options(plumed_input=own, **more))
+    found = metad.run(options=options(plumed_input=other, **more))
+    assert np.array_equal(known["polarization"], found["polarization"])
+    assert np.isnan(found["free_energy_from_hills"]).all()
+    late = slice(200, None)
+    known_weight, weight = (ds["log_weight"].values[0, :, late] for ds in (known, found))
+    difference = known_weight - weight
+    growth = np.ptp(known["bias"].values[0, :, late] / 0.02585 - known_weight)  # of c(t)/kT
+    assert growth > 2
+    assert np.std(difference) < 0.01 * growth
+    assert all("hills of PLUMED" not in d.check for d in schema.trust(found))

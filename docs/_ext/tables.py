@@ -4,14 +4,14 @@ import re
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 
 from multiscale import materials
 from multiscale.schema_tables import COORDINATES, STAGES
-from multiscale.stages import NAMES
+from multiscale.stages import NAMES, metad_variables
 
 
 def write_tables(app: Sphinx) -> None:
@@ -22,6 +22,7 @@ def write_tables(app: Sphinx) -> None:
         _write(folder / f"{stage}.inc.md", dataset_table(stage))
         _write(folder / f"{stage}-options.inc.md", options_table(stage))
     _write(folder / "materials.inc.md", materials_table())
+    _write(folder / "metad-variables.inc.md", variables_table())
 
 
 def dataset_table(stage: str) -> str:
@@ -34,7 +35,8 @@ def dataset_table(stage: str) -> str:
     coords = ", ".join(f"`{n}` in {v.units}" for n, v in COORDINATES.items())
     return (
         _table(("variable", "dimensions", "unit", "meaning"), rows)
-        + "\nVariables in italics and dimensions with `?` may be absent. "
+        + "\nVariables in italics and dimensions with `?` may be absent; `{cv}` stands for one to "
+        + "three collective variables other than P along the axes. "
         + f"Required attributes: {attrs}.\n"
         + f"Coordinates: {coords}.\n"
     )
@@ -47,6 +49,18 @@ def options_table(stage: str) -> str:
     fields = import_module(f"multiscale.stages.{stage}").Options.model_fields
     rows = [(f"`{n}`", _default(f), f.description or "") for n, f in fields.items()]
     return _table(("key", "default", "meaning"), rows)
+
+
+def variables_table() -> str:
+    """Return the kinds of [[metad.variables]] with their options."""
+    rows = []
+    for model in get_args(get_args(metad_variables.VariableTable)[0]):
+        kind = get_args(model.model_fields["kind"].annotation)[0]
+        for name, field in model.model_fields.items():
+            if name != "kind":
+                text = f"{field.description or ''}"
+                rows.append((f"`{kind}`", f"`{name}`", _default(field), text))
+    return _table(("kind", "key", "default", "meaning"), rows)
 
 
 def materials_table() -> str:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+HEIGHT_BITS = 44
+
 
 class Hills(NamedTuple):
     """Deposited hills in order: step (n,), walker (n,), center (n, d), height (n,) in eV.
@@ -46,3 +48,14 @@ def join(parts: Sequence[Hills]) -> Hills:
 def no_steps() -> Integers:
     """Return the steps of no hills."""
     return np.zeros(0, dtype=np.int64)
+
+
+def round_heights(heights: Array) -> Array:
+    """Return heights rounded to 44 significant bits (3e-14).
+
+    So a height comes back bit by bit from a HILLS file, whose unit and bias-factor convention
+    differ from ours by factors that rounding in 53 bits could not undo exactly.
+    """
+    mantissa, exponent = np.frexp(heights)
+    rounded = np.rint(np.ldexp(mantissa, HEIGHT_BITS))
+    return np.asarray(np.ldexp(rounded, exponent - HEIGHT_BITS))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.sampling.deposits import Exchange, Hills, join, no_steps
+from multiscale.sampling.deposits import Exchange, Hills, join, no_steps, round_heights
 from multiscale.sampling.grid import BiasGrid
 from multiscale.sampling.images import cubic_images
 from multiscale.sampling.walls import BoxWall, Wall
@@ -27,7 +27,6 @@ Integers = NDArray[np.int64]
 
 __all__ = ["Hills", "Metadynamics", "WellTempered", "round_heights"]
 
-HEIGHT_BITS = 44
 NODES_PER_SIGMA = {1: 5, 2: 4, 3: 3}
 
 
@@ -147,6 +146,14 @@ class WellTempered:
         lower, upper = self.box
         return BiasGrid(0 * lower if self.symmetric else lower, upper, self.grid_spacing)
 
+    def numbers(self) -> Array:
+        """Return all settings as one row of numbers, to be kept beside the hills they made."""
+        wall = [] if self.wall is None else np.ravel(self.wall.stiffness)
+        corners = [] if self.wall is None else np.concatenate(self.wall.corners(len(self.sigma)))
+        own = [self.height, self.pace, self.bias_factor, self.kT, self.n_walkers, self.first_step]
+        grid = [*self.box, self.grid_spacing, self.sigma, wall, corners]
+        return np.concatenate([own, [self.symmetric], *grid])
+
     def deposits_at(self, step: int) -> bool:
         """Return whether hills are left at a step."""
         return step > self.first_step and (step - self.first_step) % self.pace == 0
@@ -231,16 +238,29 @@ class Metadynamics:
         pending = self._pending or Hills(no_steps(), no_steps(), self.hills.center[:0], np.zeros(0))
         arrays = {f"hill_{k}": v for k, v in self.hills._asdict().items()}
         arrays |= {f"pending_{k}": v for k, v in pending._asdict().items()}
+        arrays["settings"] = self.settings.numbers()
         return arrays if self.exchange is None else arrays | {"exchanged": self.exchange.state()}
 
     def restore(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Become the bias whose state() gave these arrays; the settings must be the same."""
+        """Become the bias whose state() gave these arrays.
+
+        Raises
+        ------
+        ValueError
+            If that was a bias of other settings.
+        """
         hills = Hills(*(np.asarray(arrays[f"hill_{k}"]) for k in Hills._fields))
         pending = Hills(*(np.asarray(arrays[f"pending_{k}"]) for k in Hills._fields))
         if hills.center.shape[1:] != (len(self.settings.sigma),):
             raise ValueError(
                 f"hills have shape {hills.center.shape}, expected {len(self.settings.sigma)} "
                 "components. Restart with the settings of the first run."
+            )
+        if not np.array_equal(arrays["settings"], self.settings.numbers()):
+            raise ValueError(
+                "the checkpoint's bias has other settings (sigma, height, pace, bias factor, "
+                "temperature, walkers, walls or grid), expected the same. Restart with the "
+                "settings of the first run, or without the checkpoint."
             )
         self.grid.table[:] = 0.0
         self.settings.add_to(self.grid, hills.center, hills.height)
@@ -267,17 +287,6 @@ class Metadynamics:
                 f"collective variables are {values.tolist()}, expected finite numbers. The "
                 "dynamics blew up: shorten the time step or check the structure."
             )
-
-
-def round_heights(heights: Array) -> Array:
-    """Return heights rounded to 44 significant bits (3e-14).
-
-    So a height comes back bit by bit from a HILLS file, whose unit and bias-factor convention
-    differ from ours by factors that rounding in 53 bits could not undo exactly.
-    """
-    mantissa, exponent = np.frexp(heights)
-    rounded = np.rint(np.ldexp(mantissa, HEIGHT_BITS))
-    return np.asarray(np.ldexp(rounded, exponent - HEIGHT_BITS))
 
 
 def _require(name: str, value: object, ok: bool, expected: str) -> None:

@@ -65,10 +65,11 @@ def run(
 
 
 class _Run(NamedTuple):
-    """What grows along a run: recorder and bias of the recorded samples, (walkers, samples) eV."""
+    """What grows along a run: recorder, bias of the samples, (walkers, samples) eV; the springs."""
 
     trajectory: Trajectory
     bias: Array
+    springs: Array  # (walkers, d + 1) centre and stiffness
 
     def arrays(self, state: State, walkers: Walkers) -> dict[str, NDArray[Any]]:
         """Return everything that a restart needs."""
@@ -76,12 +77,18 @@ class _Run(NamedTuple):
             **{f"state_{k}": v for k, v in state.arrays().items()},
             **self.trajectory.arrays,
             "bias": self.bias,
+            "springs": self.springs,
             "generators": pack_generators(walkers.generators),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], walkers: Walkers) -> State:
         """Take everything from a checkpoint and return the state to continue from."""
         self.trajectory.restore(arrays)
+        if not np.array_equal(arrays["springs"], self.springs):
+            raise ValueError(
+                "checkpoint has other windows or another stiffness, expected the same: it belongs "
+                "to other options. Delete it."
+            )
         self.bias[:] = arrays["bias"]
         walkers.generators[:] = unpack_generators(arrays["generators"])
         return State.from_arrays(
@@ -100,7 +107,8 @@ def _run_temperature(
     umbrella = springs(options, temperature)
     n = len(umbrella.center)
     walkers = prepare(options.model_copy(update={"walkers": n}), temperature, potential)
-    sofar = _Run(Trajectory(n, options.samples), np.zeros((n, options.samples)))
+    held = np.column_stack([umbrella.center, np.full(n, umbrella.stiffness)])
+    sofar = _Run(Trajectory(n, options.samples), np.zeros((n, options.samples)), held)
     _simulate(options, walkers, umbrella, sofar, progress, checkpoint)
     generator = stream(options.seed, millikelvin(temperature), BOOTSTRAP)
     arrays = sofar.trajectory.arrays

@@ -108,6 +108,11 @@ class Options(SimulationOptions, frozen=True):
         well_tempered(self, self.temperatures[0]).make_grid()
         self._check_engine()
         self._check_processes()
+        if not self.timestep <= self.pace < self.duration:
+            raise ValueError(
+                f"pace is {self.pace:g} ps, expected between the time step of {self.timestep:g} ps "
+                f"and the duration of {self.duration:g} ps. Correct it."
+            )
         return self
 
     def _check_processes(self) -> None:

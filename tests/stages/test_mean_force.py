@@ -185,8 +185,9 @@ def test_restart_is_bitwise_and_other_options_are_refused():
         mean_force.run(options=o, checkpoint=stopped)
     resumed.saved = other.saved = stopped.saved
     assert mean_force.run(options=o, checkpoint=resumed).identical(whole)
-    with pytest.raises(ValueError, match="belongs to other options"):
-        mean_force.run(options=options(**SHORT | {"windows": 8}), checkpoint=other)
+    for changes in ({"windows": 8}, {"stiffness": 3.0}, {"limit": 0.9}):
+        with pytest.raises(ValueError, match="belongs to other options"):
+            mean_force.run(options=options(**SHORT | changes), checkpoint=other)
 
 
 def test_walkers_share_a_window_and_temperatures_are_tasks():

@@ -198,6 +198,19 @@ def test_checkpoint_of_other_options_is_refused():
         metad.run(options=options(duration=2.4), checkpoint=other)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"sigma": 0.09}, {"height": 0.03}, {"bias_factor": 9.0}, {"pace": 0.06}, {"limit": 1.1}],
+)
+def test_hills_of_other_settings_are_refused_whatever_their_number(changes):
+    stopped, other = Memory(1), Memory()
+    with pytest.raises(KeyboardInterrupt):
+        metad.run(options=options(), checkpoint=stopped)
+    other.saved = stopped.saved
+    with pytest.raises(ValueError, match="bias has other settings"):
+        metad.run(options=options(**changes), checkpoint=other)
+
+
 def test_temperatures_are_independent_tasks():
     o = options(temperatures=(600.0, 300.0), duration=0.4)
     parts = [metad.run(options=task) for task in metad.split(o)]
@@ -286,6 +299,10 @@ def test_biased_dynamics_conserves_energy():
         ({"symmetric_hills": True, "ensemble": "nvt"}, "fixed cell of a polar start"),
         ({"hight": 0.1}, "nearest is 'height'"),
         ({"pace": float("inf")}, "pace"),
+        ({"pace": 0.001}, "pace is 0.001 ps, expected between the time step of 0.002 ps"),
+        ({"pace": 2.0}, "and the duration of 1.2 ps"),
+        ({"bias_factor": float("inf")}, "bias_factor"),
+        ({"height": float("nan")}, "height"),
     ],
 )
 def test_bad_options_are_refused(changes, message):

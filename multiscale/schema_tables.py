@@ -126,6 +126,7 @@ COLLECTIVE: dict[str, Variable] = {
         for again in ("", "_b", "_c")
     },
     "p_modulus": Variable("p_modulus", "C/m^2", "modulus of the polarization", limit=5.0),
+    "d_modulus": Variable("d_modulus", "e*angstrom", "modulus of the dipole per cell"),
     "p_i2": Variable("p_i2", "C^2/m^4", "invariant I2 of the polarization"),
     "p_i4": Variable("p_i4", "C^4/m^8", "invariant I4 of the polarization"),
     "p_i6": Variable("p_i6", "C^6/m^12", "invariant I6 of the polarization"),

@@ -57,27 +57,38 @@ class PolarizationTable(Table, frozen=True):
 
 
 class DipoleTable(Table, frozen=True):
-    """A component of the dipole per formula unit, along an axis or any direction."""
+    """The dipole per formula unit: a component along an axis or any direction, or the modulus."""
 
     kind: Literal["dipole"]
     axis: Axis | None = Field(None, description="component")
     direction: Direction | None = Field(None, description="in place of axis, such as [1, 1, 1]")
+    modulus: bool = Field(False, description="the modulus, in place of a component")
     sigma: EAngstrom = Field(0.3, gt=0, description="width of the hills, e*angstrom")
     lower: EAngstrom = Field(-4.5, description="where the lower wall begins, e*angstrom")
     upper: EAngstrom = Field(4.5, description="where the upper wall begins, e*angstrom")
 
     @model_validator(mode="after")
     def _has_one_direction(self) -> Self:
-        _check_direction(self.axis, self.direction)
+        if self.modulus and (self.axis or self.direction):
+            raise ValueError(
+                f"modulus is true with axis {self.axis!r} and direction {self.direction}, expected "
+                "one of the three. Give one."
+            )
+        if not self.modulus:
+            _check_direction(self.axis, self.direction)
         return self
 
     @property
     def name(self) -> str:
-        """Return dx, dy, dz or d_along."""
+        """Return dx, dy, dz, d_along or d_modulus."""
+        if self.modulus:
+            return "d_modulus"
         return f"d{self.axis}" if self.axis else "d_along"
 
     def build(self, crystal: Crystal, name: str) -> CollectiveVariable:
         """Return the variable under a name."""
+        if self.modulus:
+            return sampling.Modulus(crystal.formula_units)
         along = _directions(self.axis, self.direction)
         return sampling.Along(along, (name,), crystal.formula_units)
 

@@ -22,7 +22,8 @@ from biased_crystal import (
 )
 from scipy.spatial.transform import Rotation
 
-from multiscale import units
+from multiscale import materials, units
+from multiscale.atoms import ElectricPotential, Sites, System
 from multiscale.atoms.cells import cell_dipoles, whole_cells
 from multiscale.atoms.dynamics import dynamics, kinetic_energy
 from multiscale.atoms.ensembles import npt_flexible
@@ -146,6 +147,32 @@ def test_a_biased_cell_conserves_the_extended_energy(name):
     assert np.ptp(work) > 0.05
     assert spreads[1] < 0.1 * np.ptp(work)
     assert spreads[1] / spreads[0] == pytest.approx(4, rel=0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["modulus", "invariants", "sign", "wall and modulus"])
+def test_biased_dynamics_of_a_shipped_potential_conserves_energy(name):
+    size = (2, 2, 2)
+    groups = Grouping(size, axis=2, normal=0)
+    variable = {
+        "modulus": Modulus(),
+        "invariants": CubicInvariants((2, 4)),
+        "sign": SignResolved(groups),
+        "wall and modulus": Joined((WallPosition(groups), Modulus())),
+    }[name]
+    material = materials.load("pbtio3")
+    reference = material.supercell(size)
+    sites = Sites(
+        torch.from_numpy(reference.get_scaled_positions(wrap=False)),
+        torch.from_numpy(material.born_charges(size)),
+    )
+    system = System.from_ase(material.polar(size, amplitude=0.15)).replace(sites=sites)
+    potential = ElectricPotential.load("pbtio3-pbesol-small", dtype=torch.float64)
+    fine, work = ripple(variable, 0.0005, 600, potential, system)
+    coarse, _ = ripple(variable, 0.001, 300, potential, system)
+    assert work > 0.005
+    assert coarse < 0.1 * work
+    assert coarse / fine == pytest.approx(4, rel=0.4)
 
 
 CUBIC = [

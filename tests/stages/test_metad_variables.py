@@ -23,6 +23,7 @@ WALL = {"kind": "wall", "upper": 2}
 SOME = {
     "p_modulus": ([MODULUS], (1, 1, 1)),
     "d_along": ([{"kind": "dipole", "direction": [1, 1, 1]}], (1, 1, 1)),
+    "d_modulus": ([{"kind": "dipole", "modulus": True, "lower": 0}], (1, 1, 1)),
     "strain_zz pz": ([STRAIN, {"kind": "polarization", "axis": "z"}], (1, 1, 1)),
     "plane plane_b": ([{"kind": "plane"}, {"kind": "plane", "plane": 1}], (2, 1, 1)),
     "p_i2 p_i4": (
@@ -147,6 +148,7 @@ def test_temperatures_merge():
         ({"variables": [{"axis": "z"}]}, "kind of a variable is None"),
         ({"variables": [{"kind": "polarization"}]}, "expected one of the two"),
         ({"variables": [{"kind": "polarization", "direction": [0, 0, 0]}]}, "independent vectors"),
+        ({"variables": [{"kind": "dipole", "modulus": True, "axis": "z"}]}, "one of the three"),
         ({"variables": [MODULUS, MODULUS]}, "different names"),
         ({"variables": [MODULUS] * 4}, "at most 3 items"),
         ({"variables": [MODULUS], "axes": "z"}, "axes given beside variables"),

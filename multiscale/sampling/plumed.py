@@ -83,7 +83,7 @@ class PlumedBias:
                 f"folder {folder} holds files, expected an empty one for PLUMED's. Move them away."
             )
         self._used = [k for k, n in enumerate(names) if n in plumed_input.variables(self.actions)]
-        self._paces = [_pace(a) for a in self.actions if a.name in plumed_input.SHARED]
+        self._paces = [plumed_input.pace(a) for a in self.actions if a.name in plumed_input.SHARED]
         self._kernels: list[Any] = []
         self._step: int | None = None  # PLUMED's, of a step that is not finished
         self._learning = False  # whether a step was finished
@@ -272,10 +272,3 @@ class PlumedBias:
         except TROUBLE as error:
             self.close()
             raise ValueError(f"PLUMED refuses plumed_input: {explain(error)}") from error
-
-
-def _pace(action: plumed_input.Action) -> int:
-    """Return the steps between deposits; one where PLUMED changes them."""
-    text = action.get("PACE") or "1"
-    adaptive = "FREQUENCY_ADAPTIVE" in action.words
-    return int(text) if text.isdigit() and text != "0" and not adaptive else 1

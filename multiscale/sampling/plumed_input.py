@@ -147,7 +147,17 @@ def for_walker(listed: Sequence[Action], walker: int, n_walkers: int, folder: st
         if action.name.startswith(PRINTS) and always and action.get("UPDATE_FROM") is None:
             words += ("UPDATE_FROM=0",)
         lines.append(Action(action.name, action.label, words).text())
+    if n_walkers > 1:  # METAD flushes its file before others read it, PBMETAD does not
+        paces = {pace(a) for a in listed if a.name == "PBMETAD"}
+        lines += [f"FLUSH STRIDE={n}" for n in sorted(paces)]
     return "\n".join(lines) + "\n"
+
+
+def pace(action: Action) -> int:
+    """Return the steps between deposits of an action; one where PLUMED changes them."""
+    text = action.get("PACE") or "1"
+    adaptive = "FREQUENCY_ADAPTIVE" in action.words
+    return int(text) if text.isdigit() and text != "0" and not adaptive else 1
 
 
 def plumed_input(settings: WellTempered, names: Sequence[str], stride: int = 0) -> str:
@@ -230,9 +240,10 @@ def _check_action(action: Action, kelvin: float, n_walkers: int) -> None:
             f"{what} shares its bias between walkers by MPI only, expected METAD or PBMETAD. "
             "Set walkers = 1."
         )
-    if action.name in SHARED and action.get("PACE") == "1":
+    if action.name in SHARED and pace(action) == 1:
         raise ValueError(
-            f"{what} has PACE=1 with {n_walkers} walkers, expected at least 2. Deposit less often."
+            f"{what} may deposit at every step with {n_walkers} walkers, expected a fixed PACE of "
+            "at least 2. Set it."
         )
 
 

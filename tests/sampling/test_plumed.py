@@ -167,6 +167,43 @@ def test_restart_is_bitwise_and_loses_no_hill(tmp_path, every, walkers):
 
 
 @needs_kernel
+@pytest.mark.parametrize(
+    "action",
+    [
+        "PBMETAD ARG=px,py SIGMA=0.1,0.1 HEIGHT=1 PACE=5 BIASFACTOR=8 FILE=H1,H2",
+        "METAD ARG=px,py SIGMA=0.1,0.1 HEIGHT=1 PACE=5 BIASFACTOR=8 CALC_RCT "
+        "GRID_MIN=-2,-2 GRID_MAX=2,2 GRID_BIN=200,200",
+        "METAD ARG=px,py SIGMA=0.1,0.1 HEIGHT=0.1 PACE=5",
+        "MOVINGRESTRAINT ARG=px STEP0=0 AT0=0 KAPPA0=10 STEP1=150 AT1=1 KAPPA1=10",
+    ],
+)
+def test_other_biases_of_walkers_go_on_after_a_restart(tmp_path, action):
+    text = f"px: EXTRACV NAME=px\npy: EXTRACV NAME=py\n{action} LABEL=b\nPRINT ARG=* FILE=C\n"
+    path = path_of(201, 3, 2)
+    plain, _ = follow(bridge(text, tmp_path / "plain", 3, 2), path)
+    again = renewed(bridge(text, tmp_path / "again", 3, 2), path, 40)
+    assert plain.max() > 0.01
+    assert np.allclose([e for e, _ in again], plain, rtol=0, atol=1e-12)
+    if "METAD" in action:  # every walker feels the hills of all
+        alone, _ = follow(bridge(text, tmp_path / "alone", 1, 2), path[:, :1])
+        assert (plain[:, 0] - alone[:, 0]).max() > 1e-3
+
+
+@needs_kernel
+def test_a_finer_grid_of_the_engine_comes_closer_to_plumed(tmp_path):
+    path = path_of(1001, 2, 1)
+    theirs = bridge(plumed_input(settings(1, 2), NAMES[:1]), tmp_path, 2)
+    follow(theirs, path)
+    theirs.commit()
+    height = theirs.hills()[1].height
+    for nodes, bound in ((5, 1e-4), (50, 5e-6), (400, 5e-7)):
+        ours = Metadynamics(settings(1, 2, spacing=(0.1 / nodes,)))
+        follow(ours, path)
+        ours.commit()
+        assert np.allclose(ours.hills.height, height, rtol=bound, atol=0)
+
+
+@needs_kernel
 def test_restarts_repeat_no_line_and_leave_no_backups(tmp_path):
     bias = bridge(plumed_input(settings(), NAMES[:1], stride=1), tmp_path)
     renewed(bias, path_of(60, 1, 1), 10)

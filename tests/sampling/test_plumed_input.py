@@ -57,7 +57,8 @@ def test_blocks_comments_labels_and_braces_are_read():
         (PX + "METAD ARG=px ADAPTIVE=DIFF SIGMA=10", "METAD ADAPTIVE keeps its state in memory"),
         (PX + "PRINT ARG=px FILE=/home/me/COLVAR", "writes to /home/me/COLVAR"),
         (PX + "METAD ARG=px FILE=../HILLS", r"writes to ../HILLS"),
-        (PX + "METAD ARG=px PACE=1", "PACE=1 with 2 walkers"),
+        (PX + "METAD ARG=px PACE=1", "every step with 2 walkers, expected a fixed PACE"),
+        (PX + "METAD ARG=px PACE=9 FREQUENCY_ADAPTIVE", "every step with 2 walkers"),
         (PX + "OPES_METAD ARG=px WALKERS_MPI", "by MPI only"),
     ],
 )

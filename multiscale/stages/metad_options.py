@@ -76,11 +76,6 @@ class Options(SimulationOptions, frozen=True):
     def _knows_the_variables(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("variables"):
             check_kinds(data["variables"])
-            if doubled := {"axes", "sigma", "limit"} & set(data):
-                raise ValueError(
-                    f"{', '.join(sorted(doubled))} given beside variables, expected each variable "
-                    "to have sigma, lower and upper of its own. Remove one or the other."
-                )
         return data
 
     @model_validator(mode="after")
@@ -153,6 +148,13 @@ class Options(SimulationOptions, frozen=True):
 
     def _check_variables(self) -> None:
         """Refuse variables that the crystal does not have, cannot move or that are unresolved."""
+        fields = type(self).model_fields
+        doubled = [n for n in ("axes", "limit", "sigma") if getattr(self, n) != fields[n].default]
+        if doubled:
+            raise ValueError(
+                f"{', '.join(doubled)} given beside variables, expected each variable to have "
+                "sigma, lower and upper of its own. Remove one or the other."
+            )
         build(self.variables, Crystal(np.eye(3), self.size, 1))
         check_strains(self.variables, self.ensemble)
         for name, table in zip(self.names, self.variables, strict=True):

@@ -124,6 +124,12 @@ def test_restart_is_bitwise(saves):
     assert metad.run(options=o, checkpoint=resumed).identical(whole)
 
 
+def test_options_come_back_from_their_own_text():
+    # As tasks travel to other processes.
+    o = options([WALL, STRAIN, {"kind": "dipole", "direction": [1, 1, 0]}], size=(2, 1, 1))
+    assert metad.Options.model_validate_json(o.model_dump_json()) == o
+
+
 def test_components_by_axes_or_by_variables_are_the_same_run():
     plain = metad.run(options=options([], axes="z", sigma=0.1))
     table = {"kind": "polarization", "axis": "z", "sigma": 0.1}

@@ -82,6 +82,9 @@ class PlumedBias:
             raise ValueError(
                 f"folder {folder} holds files, expected an empty one for PLUMED's. Move them away."
             )
+        # what a checkpoint must have been made with
+        told = [str(x) for x in (self.names, kT, timestep, n_walkers, first_step)]
+        self._identity = "\n".join([*told, *(a.text() for a in self.actions)])
         self._used = [k for k, n in enumerate(names) if n in plumed_input.variables(self.actions)]
         self._paces = [plumed_input.pace(a) for a in self.actions if a.name in plumed_input.SHARED]
         self._kernels: list[Any] = []
@@ -139,21 +142,33 @@ class PlumedBias:
         contents = [p.read_bytes() for p in found]
         names = "\n".join(p.relative_to(self.folder).as_posix() for p in found)
         return {
+            "input": _as_bytes(self._identity),
             "learning": np.array(self._learning),
             "values": self._values.copy(),
-            "file_names": np.frombuffer(names.encode(), dtype=np.uint8),
+            "file_names": _as_bytes(names),
             "file_sizes": np.array([len(c) for c in contents], dtype=np.int64),
             "file_bytes": np.frombuffer(b"".join(contents), dtype=np.uint8),
         }
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Become the bias whose state() gave these arrays; the input must be the same.
+        """Become the bias whose state() gave these arrays.
 
         What the folder holds is replaced: it is newer than the checkpoint, or older.
+
+        Raises
+        ------
+        ValueError
+            If that was a bias of another input, temperature, time step or batch.
         """
+        if _as_text(arrays["input"]) != self._identity:
+            raise ValueError(
+                "the checkpoint is of another PLUMED input, temperature, time step or number of "
+                "walkers, expected the same. Restart with the settings of the first run, or "
+                "without the checkpoint."
+            )
         self.close()
         shutil.rmtree(self.folder)
-        names = bytes(np.asarray(arrays["file_names"], dtype=np.uint8)).decode().split("\n")
+        names = _as_text(arrays["file_names"]).split("\n")
         ends = np.cumsum(arrays["file_sizes"])
         content = bytes(np.asarray(arrays["file_bytes"], dtype=np.uint8))
         for name, start, end in zip(names, [0, *ends[:-1]], ends, strict=True):
@@ -272,3 +287,11 @@ class PlumedBias:
         except TROUBLE as error:
             self.close()
             raise ValueError(f"PLUMED refuses plumed_input: {explain(error)}") from error
+
+
+def _as_bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def _as_text(array: NDArray[Any]) -> str:
+    return bytes(np.asarray(array, dtype=np.uint8)).decode()

@@ -204,6 +204,20 @@ def test_a_finer_grid_of_the_engine_comes_closer_to_plumed(tmp_path):
 
 
 @needs_kernel
+def test_a_checkpoint_of_another_input_is_refused_and_nothing_is_overwritten(tmp_path):
+    first = bridge(plumed_input(settings(), NAMES[:1]), tmp_path / "a")
+    follow(first, path_of(20, 1, 1))
+    first.renew()
+    for n, text in enumerate((plumed_input(settings(height=0.03), NAMES[:1]), None)):
+        more = {} if text else {"kT": 2 * KT}
+        other = bridge(text or plumed_input(settings(), NAMES[:1]), tmp_path / f"{n}", **more)
+        before = {p.name: p.read_bytes() for p in (tmp_path / f"{n}").iterdir()}
+        with pytest.raises(ValueError, match="the checkpoint is of another PLUMED input"):
+            other.restore(first.state())
+        assert before == {p.name: p.read_bytes() for p in (tmp_path / f"{n}").iterdir()}
+
+
+@needs_kernel
 def test_restarts_repeat_no_line_and_leave_no_backups(tmp_path):
     bias = bridge(plumed_input(settings(), NAMES[:1], stride=1), tmp_path)
     renewed(bias, path_of(60, 1, 1), 10)

@@ -10,6 +10,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from multiscale.cli_studies import studies
+
 app = typer.Typer(
     name="multiscale",
     help="Ferroelectrics from atoms to fields.",
@@ -18,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(studies)
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 OptionsFile = Annotated[

@@ -3,6 +3,7 @@
 md          traces, lattice parameters, spontaneous polarization
 spectra     infrared absorption, permittivity, density of states, Raman map
 metad       free-energy cuts and map, convergence; profiles and map over other variables
+free_energy effects of size; energy and entropy at P
 mean_force  free energy and its slope, two methods against each other
 landau      coefficients, fitted profiles against the sampled surface
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
@@ -13,6 +14,7 @@ Axes carry the units of the field's papers: uC/cm^2, kV/cm or MV/cm, meV per for
 stage itself does not trust is said on the figure.
 """
 
+from multiscale.plotting.free_energy import energy_and_entropy, size_study
 from multiscale.plotting.gle import dissipation_residual, kernels, velocity_autocorrelation
 from multiscale.plotting.hysteresis import butterflies, loops
 from multiscale.plotting.landau import coefficients, profiles
@@ -33,6 +35,7 @@ __all__ = [
     "coefficients",
     "convergence",
     "dissipation_residual",
+    "energy_and_entropy",
     "free_energy_cuts",
     "free_energy_map",
     "free_energy_plane",
@@ -45,6 +48,7 @@ __all__ = [
     "mean_force_profiles",
     "parity",
     "profiles",
+    "size_study",
     "spectra_figures",
     "spontaneous_polarization",
     "traces",

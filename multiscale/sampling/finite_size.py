@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Regime = Literal["bulk", "interface", "undecided", "neither"]
 MIN_P = 0.01
-REACH = 0.25  # of the distance to the wells: what counts as the top
+REACH = 0.5  # of the distance to the wells: what counts as the top
 
 
 class Profile(NamedTuple):
@@ -51,8 +51,8 @@ class Law(NamedTuple):
 class Signature(NamedTuple):
     """Which of the two laws the barriers per cell follow.
 
-    bulk: barrier = b; interface: barrier = c/L; exponent x of barrier = L^-x and its error between
-    neighbouring sizes; first: the smaller length of the first pair whose exponent is one and not
+    bulk: barrier = b (+ a/cells); interface: barrier = c/L; exponent x of barrier = L^-x and its
+    error between neighbouring sizes; first: the smaller length of the first pair whose exponent is one and not
     zero within two errors, NaN if there is none.
     """
 
@@ -77,24 +77,37 @@ def profile(p: Array, g: Array) -> Profile:
     Returns
     -------
     Profile
-        NaN where top or wells are not known. Both sides are averaged. The well is the lowest mean
-        of three neighbours; the top is a parabola in p through what lies within a quarter of the
-        way to the wells, or the five innermost points.
+        NaN where top or wells are not known. Both sides are averaged. The well is the bottom of a
+        parabola through the five points around the lowest mean of three; the top is an even quartic
+        through what lies within half of the way to the wells.
     """
     even = 0.5 * (g + g[::-1])
     three = np.convolve(even, np.ones(3) / 3, "valid")
     if not np.isfinite(three).any():
         return Profile(math.nan, math.nan, math.nan)
     lowest = int(np.nanargmin(three)) + 1
-    well = abs(float(p[lowest]))
-    near = np.abs(p) <= max(REACH * well, 2.01 * (p[1] - p[0]))
-    near &= np.isfinite(even)
-    if near.sum() < 4:
+    around = slice(max(lowest - 2, 0), lowest + 3)
+    well, bottom = _bottom(np.abs(p[around]), even[around])
+    near = np.isfinite(even) & (np.abs(p) <= max(REACH * well, 3.01 * (p[1] - p[0])))
+    if near.sum() < 5:
         return Profile(math.nan, well, math.nan)
-    second, top = np.polyfit(p[near] ** 2, even[near], 1)
-    barrier = float(top - three[lowest - 1])
+    _, second, top = np.polyfit(p[near] ** 2, even[near], 2)
+    barrier = float(top - bottom)
     flatness = -2 * second * well**2 / (4 * barrier) if barrier > 0 else math.nan
     return Profile(barrier, well, float(flatness))
+
+
+def _bottom(p: Array, g: Array) -> tuple[float, float]:
+    """Return place and value of the minimum of a parabola through points, or of the lowest one."""
+    known = np.isfinite(g)
+    lowest = int(np.nanargmin(g))
+    if known.sum() < 4:
+        return float(p[lowest]), float(g[lowest])
+    a, b, c = np.polyfit(p[known], g[known], 2)
+    place = -b / (2 * a) if a > 0 else math.inf
+    if not p[known].min() <= place <= p[known].max():
+        return float(p[lowest]), float(g[lowest])
+    return float(place), float(c - b**2 / (4 * a))
 
 
 def straight(x: Array, y: Array, stderr: Array) -> Law:
@@ -118,8 +131,13 @@ def extrapolate(cells: Array, value: Array, stderr: Array) -> Law:
     return straight(1 / cells, value, stderr)
 
 
-def interface_signature(length: Array, barrier: Array, stderr: Array) -> Signature:
+def interface_signature(
+    length: Array, barrier: Array, stderr: Array, cells: Array | None = None
+) -> Signature:
     """Return whether the barrier per cell is that of the bulk or of an interface.
+
+    With three sizes or more the bulk's barrier may have a correction in 1/cells; it must stay
+    positive in the limit.
 
     Parameters
     ----------
@@ -127,6 +145,8 @@ def interface_signature(length: Array, barrier: Array, stderr: Array) -> Signatu
         Unit cells along the longest axis that a wall's normal can take, ascending, n >= 2.
     barrier, stderr : array, shape (n,)
         Per cell, with standard errors.
+    cells : array, shape (n,), optional
+        Unit cells in the supercells; None: no correction.
 
     Raises
     ------
@@ -138,9 +158,13 @@ def interface_signature(length: Array, barrier: Array, stderr: Array) -> Signatu
             f"lengths are {length.tolist()}, expected at least two, ascending. Give supercells of "
             "different sizes."
         )
-    bulk = _fit(np.ones((len(length), 1)), barrier, stderr)
+    design = np.ones((len(length), 1))
+    if cells is not None and len(length) > 2:
+        design = np.stack([np.ones(len(length)), 1 / cells], axis=1)
+    bulk = _fit(design, barrier, stderr)
     interface = _fit(1 / length[:, None], barrier, stderr)
-    possible = bulk.p_value >= MIN_P, interface.p_value >= MIN_P
+    positive = bulk.value[0] > 2 * bulk.stderr[0]
+    possible = bool(bulk.p_value >= MIN_P and positive), interface.p_value >= MIN_P
     names: dict[tuple[bool, bool], Regime] = {
         (True, False): "bulk",
         (False, True): "interface",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -80,6 +81,8 @@ def make_plan(run: RunFile, registry: Registry = STAGES) -> Plan:
             preflight(options)
         path = run.folder / f"{name}.nc"
         planned[name] = StagePlan(name, registry[name], options, needed, path, pieces, why)
+        if why and not needed:
+            _refuse_other_work(run, planned[name])
     return Plan(run, tuple(planned.values()))
 
 
@@ -127,6 +130,27 @@ def stage_tasks(stage: StagePlan, sources: Mapping[str, str], log: Path | None) 
         )
         for i, options in enumerate(stage.pieces, 1)
     ]
+
+
+def _refuse_other_work(run: RunFile, stage: StagePlan) -> None:
+    """Refuse to go on beside checkpoints of another run file: it would cost what they hold."""
+    folder = run.folder / "parts" / stage.name
+    keys = {task.key for task in stage_tasks(stage, {}, None)}
+    left = {p.name.partition(".")[0] for p in folder.glob("*.checkpoint")} - keys
+    if not left:
+        return
+    saved = run.folder / "run.toml"
+    old = tomllib.loads(saved.read_text(encoding="utf-8")) if saved.is_file() else {}
+    new = tomllib.loads(run.text)
+    names = [f"{t}.{k}" for t in ("run", "potential", "structure", stage.name)
+             for k in sorted({*old.get(t, {}), *new.get(t, {})})
+             if old.get(t, {}).get(k) != new.get(t, {}).get(k)]  # fmt: skip
+    raise ValueError(
+        f"{folder}: holds a started {stage.name} of other options ("
+        f"{', '.join(names) or 'or another version of the code or the potential'}), expected those "
+        f"of this run file. Restore them to continue it, choose another --output, or delete "
+        f"{folder} to start over."
+    )
 
 
 def table(plan: Plan) -> str:

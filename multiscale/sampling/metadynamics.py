@@ -148,11 +148,11 @@ class WellTempered:
 
     def numbers(self) -> Array:
         """Return all settings as one row of numbers, to be kept beside the hills they made."""
-        wall = [] if self.wall is None else np.ravel(self.wall.stiffness)
-        corners = [] if self.wall is None else np.concatenate(self.wall.corners(len(self.sigma)))
         own = [self.height, self.pace, self.bias_factor, self.kT, self.n_walkers, self.first_step]
-        grid = [*self.box, self.grid_spacing, self.sigma, wall, corners]
-        return np.concatenate([own, [self.symmetric], *grid])
+        rows: list[object] = [own, [self.symmetric], *self.box, self.grid_spacing, self.sigma]
+        if self.wall is not None:
+            rows += [np.ravel(self.wall.stiffness), *self.wall.corners(len(self.sigma))]
+        return np.concatenate([np.asarray(row, dtype=np.float64) for row in rows])
 
     def deposits_at(self, step: int) -> bool:
         """Return whether hills are left at a step."""

@@ -275,3 +275,55 @@ def test_evaluation_of_overlapping_atoms(refused, tmp_path):
     write(tmp_path / "close.extxyz", atoms)
     message = refused("evaluate", "pbtio3-pbesol", "close.extxyz")
     assert "closest atoms of frame 0 are 0.173 angstrom apart" in message
+
+
+def test_a_started_run_is_not_continued_with_a_changed_run_file(refused, run_file, tmp_path):
+    # Its checkpoint, of some hours perhaps, would be left behind and removed at the end.
+    folder = tmp_path / "runs" / "bad"
+    started = run_file(md=None, metad='walkers = 6\nduration = "1 ps"\nsigma = 0.08')
+    (folder / "parts" / "metad").mkdir(parents=True)
+    (folder / "parts" / "metad" / "0123456789abcdef0123.checkpoint").write_bytes(b"state")
+    (folder / "run.toml").write_text(started.read_text())
+    changed = run_file(md=None, metad='walkers = 6\nduration = "1 ps"\nsigma = 0.09')
+    message = refused("run", changed)
+    assert "holds a started metad of other options (metad.sigma)" in message
+    assert "Restore them to continue it, choose another --output, or delete" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("height = 0", "metad.height is 0.0, expected greater than 0"),
+        ("bias_factor = 1", "metad.bias_factor is 1, expected greater than 1"),
+        ("walkers = 0", "metad.walkers is 0, expected greater than 0"),
+        ("bins = 11", "bins is 11 over +-1.2 C/m^2, expected at least 30 to resolve sigma"),
+        ("processes = 4", "processes is 4 for 6 walkers"),
+        ("process = 1", "process is 1, expected less than processes = 1"),
+        ('pace = "0.1 fs"', "pace is 0.0001 ps, expected between the time step"),
+        ("sigma = 0.002\nbins = 2000", "MiB, expected at most"),
+    ],
+)
+def test_metadynamics_that_cannot_work(refused, run_file, line, message):
+    # A walker count in the line replaces the default one.
+    base = "" if line.startswith("walkers") else "walkers = 6\n"
+    assert message in refused("run", run_file(md=None, metad=base + 'duration = "1 ps"\n' + line))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("windows = 3", "mean_force.windows is 3, expected greater than or equal to 5"),
+        ("stiffness = 0", "mean_force.stiffness is 0, expected greater than 0"),
+        ('axes = "xyz"', "makes 9261, expected at most 4096"),
+        ("direction = [1, 0, 0]", "expected one within the components that springs hold"),
+        ('stiffness = "3 GPa"', "mean_force.stiffness: '3 GPa' has dimension"),
+    ],
+)
+def test_windows_that_cannot_work(refused, run_file, line, message):
+    assert message in refused("run", run_file(md=None, mean_force='duration = "1 ps"\n' + line))
+
+
+def test_surfaces_that_cannot_be_compared_and_parts_that_do_not_join(refused, tmp_path):
+    (tmp_path / "a.nc").write_bytes(b"not netCDF")
+    assert "a.nc: damaged, incomplete or not" in refused("compare", "a.nc", "a.nc")
+    assert "b.nc: not found" in refused("join", "b.nc", "c.nc", "-o", "d.nc")

@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from multiscale.pipeline.shared_hills import SharedHills, SharedHillsError, parse
+from multiscale.pipeline.hill_journal import SharedHillsError, parse
+from multiscale.pipeline.shared_hills import SharedHills
 from multiscale.sampling import Metadynamics, Wall, WellTempered
 
 KT = 0.025

@@ -67,6 +67,11 @@ def _shared(first: xr.Dataset, second: xr.Dataset) -> list[float]:
             "supercell. The free energy of a small cell is its own: run both in one size."
         )
     for ds in (first, second):
+        if strange := set(ds.get("free_energy", xr.DataArray()).dims) - {"temperature", *GRID}:
+            raise ValueError(
+                f"the free energy is of {', '.join(sorted(map(str, strange)))}, expected "
+                "components of P or a line. Compare surfaces of P."
+            )
         if "free_energy" not in ds or "free_energy_sample" not in ds:
             raise ValueError(
                 f"a Dataset of stage {ds.attrs.get('stage', 'unknown')!r} has no free_energy with "

@@ -52,8 +52,8 @@ class Signature(NamedTuple):
     """Which of the two laws the barriers per cell follow.
 
     bulk: barrier = b (+ a/cells); interface: barrier = c/L; exponent x of barrier = L^-x and its
-    error between neighbouring sizes; first: the smaller length of the first pair whose exponent is one and not
-    zero within two errors, NaN if there is none.
+    error between neighbouring sizes; first: the smaller length of the first pair whose exponent is
+    one and not zero within two errors, NaN if there is none.
     """
 
     regime: Regime

@@ -195,7 +195,7 @@ def _signed(
         else ""
     )
     words = {
-        "bulk": "The barrier per cell is that of a bulk double well: constant up to a correction in "
+        "bulk": "The barrier per cell is that of a bulk double well, up to a correction in "
         "1/cells.",
         "interface": "The barrier per cell falls as 1/L: two domain walls cross, not the bulk. A "
         "Landau polynomial of the bulk must come from smaller cells.",

@@ -143,28 +143,6 @@ def standardise(network: Network, frames: Sequence[Frame]) -> None:
                 network.product_scale[s] = 1 / (rms + 0.1 * rms.mean())
 
 
-def lay_floor(network: Network, frames: Sequence[Frame]) -> None:
-    """Set the range of the atomic energies, under which the floor lies (floor.py), from frames.
-
-    A range that the network has already, from data of before, is widened, not lost.
-    """
-    known, low = network.energy_width > 0, network.lowest_energy.double()
-    high = torch.where(known, low + network.energy_width, -torch.inf)
-    low = torch.where(known, low, torch.inf)
-    network.energy_width.zero_()  # the energies themselves, not folded
-    with torch.no_grad():
-        for frame in frames:
-            vectors, rows = neighbour_rows(frame, len(low), network.radial.dtype)
-            energy = network(vectors, rows).energy.double()
-            for s, mine in enumerate(energy.split(rows.counts)):
-                if len(mine):
-                    low[s] = torch.minimum(low[s], mine.min())
-                    high[s] = torch.maximum(high[s], mine.max())
-    seen = high > low
-    network.lowest_energy.copy_(torch.where(seen, low, 0.0))
-    network.energy_width.copy_(torch.where(seen, high - low, 0.0))
-
-
 def silence(network: Network, frames: Sequence[Frame]) -> None:
     """Set to zero, for good, the responses that no label of a species' frames can teach.
 

@@ -19,11 +19,10 @@ from multiscale.atoms.card import model_card
 from multiscale.atoms.frames import labels
 from multiscale.atoms.gradient import Frame, Squares, Weighting, loss_gradient
 from multiscale.atoms.network import Architecture, Network
-from multiscale.atoms.optimise import Gradient, Schedule, State, epochs, start
+from multiscale.atoms.optimise import Gradient, Schedule, State, epochs, shifted, start
 from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.prepare import (
     check_neutral,
-    lay_floor,
     make_frames,
     only_response,
     oxidation,
@@ -32,6 +31,7 @@ from multiscale.atoms.prepare import (
     standardise,
 )
 from multiscale.atoms.recipe import Data, Recipe, read_data
+from multiscale.atoms.safety import damp, lay_floor
 from multiscale.atoms.system import System
 
 __all__ = ["Job", "finish", "prepare", "run", "train"]
@@ -151,6 +151,8 @@ def finish(job: Job, state: State, seconds: float) -> ElectricPotential:
     """
     network = copy.deepcopy(state.best).cpu()
     if not job.recipe.response_only:
+        tests = [shifted(f, state.offsets) for f in job.held_out or job.training]
+        damp(network, job.training, tests, job.schedule.tolerances.at(1.0))
         lay_floor(network, job.training)
     zeros = [
         dict(zip(_symbols(network), (r + state.offsets[n]).round(6).tolist(), strict=True))

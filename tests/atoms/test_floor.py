@@ -14,7 +14,8 @@ from multiscale.atoms.dynamics import dynamics
 from multiscale.atoms.enthalpy import Seeds
 from multiscale.atoms.floor import MARGIN, SOFT, STEEP, fold_energies, fold_energy
 from multiscale.atoms.neighbours import find_pairs, pad
-from multiscale.atoms.prepare import lay_floor, make_frames, neighbour_rows
+from multiscale.atoms.prepare import make_frames, neighbour_rows
+from multiscale.atoms.safety import lay_floor
 from multiscale.stages.simulation import SimulationOptions, prepare
 
 

@@ -84,19 +84,25 @@ def make_bias(
         return metad
     find_kernel()
     folder, lasting = _folder(options, checkpoint)
-    bias = PlumedBias(
-        input_of(options, settings),
-        options.names,
-        str(folder),
-        kT=settings.kT,
-        timestep=options.timestep,
-        n_walkers=options.walkers,
-        first_step=options.first_step,
-    )
+    ours = not folder.is_dir() or not any(folder.iterdir())
+    try:
+        bias = PlumedBias(
+            input_of(options, settings),
+            options.names,
+            str(folder),
+            kT=settings.kT,
+            timestep=options.timestep,
+            n_walkers=options.walkers,
+            first_step=options.first_step,
+        )
+        if start is not None:
+            bias.begin_from(start)
+    except ValueError:
+        if ours:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     if not lasting:
         weakref.finalize(bias, shutil.rmtree, folder, ignore_errors=True)
-    if start is not None:
-        bias.begin_from(start)
     return bias
 
 

@@ -230,10 +230,13 @@ def test_without_a_kernel_nothing_starts(monkeypatch, tmp_path):
 
 
 @needs_kernel
-def test_what_plumed_refuses_is_seen_before_anything_runs():
+def test_what_plumed_refuses_is_seen_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     o = options(plumed_input=USER.replace("PACE", "FOO=1 PACE"), potential="does not even exist")
     with pytest.raises(ValueError, match="PLUMED refuses plumed_input: action METAD .* FOO=1"):
         metad.run(options=o)
+    ready(options())
+    assert not list(tmp_path.iterdir())
 
 
 @needs_kernel

@@ -118,6 +118,38 @@ def test_symmetric_bias_is_the_sum_over_all_images(d):
     assert np.allclose(-force, slope, rtol=0, atol=2e-2 * np.abs(slope).max())
 
 
+def test_a_million_hills_leave_nothing_to_do_at_a_step():
+    # What a step reads is the table of the grid: with it alone, and no hills, the answer is the
+    # same to the last bit, and so is the size of all that is read.
+    rng = np.random.default_rng(9)
+    n, d = 1_000_000, 1
+    many = Metadynamics(settings(d))
+    planted = {
+        "hill_step": np.arange(n), "hill_walker": np.zeros(n, dtype=np.int64),
+        "hill_center": rng.uniform(-1, 1, (n, d)), "hill_height": np.full(n, 1e-6),
+    }  # fmt: skip
+    many.restore(many.state() | planted)
+    none = Metadynamics(settings(d))
+    assert none.grid.table.nbytes == many.grid.table.nbytes
+    none.grid.table[:] = many.grid.table
+    values = rng.uniform(-1, 1, (3, d))
+    for one, other in zip(many(values, 1), none(values, 1), strict=True):
+        assert np.array_equal(one, other)
+    assert many.evaluate(values)[0].min() > 0.01
+    assert len(many.hills.step) == n
+    assert not len(none.hills.step)
+
+
+def test_memory_of_the_grid_is_as_the_docs_say():
+    def mebibytes(d, **changes):
+        s = settings(d, sigma=(0.08,) * d, wall=Wall(1.2, 4 * KT / 0.08**2), **changes)
+        return s.make_grid().table.nbytes / 2**20
+
+    assert mebibytes(2) == pytest.approx(0.7, abs=0.05)
+    assert mebibytes(3) == pytest.approx(93, abs=0.5)
+    assert mebibytes(3, symmetric=True) == pytest.approx(12, abs=0.5)
+
+
 @pytest.mark.parametrize("on", ["components", "modulus"])
 def test_wall_is_flat_inside_and_its_force_is_its_derivative(on):
     wall = Wall(1.0, 50.0, on)

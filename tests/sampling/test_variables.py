@@ -26,10 +26,10 @@ from multiscale import materials, units
 from multiscale.atoms import ElectricPotential, Sites, System
 from multiscale.atoms.cells import cell_dipoles, whole_cells
 from multiscale.atoms.dynamics import dynamics, kinetic_energy
-from multiscale.atoms.ensembles import npt_flexible
+from multiscale.atoms.ensembles import npt_flexible, npt_orthorhombic
 from multiscale.atoms.generators import walker_generator
 from multiscale.atoms.kinematics import strain
-from multiscale.atoms.toy import ToyCrystal
+from multiscale.atoms.toy import Coefficients, ToyCrystal, perovskite
 from multiscale.sampling import (
     Along,
     CubicInvariants,
@@ -39,6 +39,7 @@ from multiscale.sampling import (
     Plane,
     Polarization,
     SignResolved,
+    SiteBias,
     Strain,
     WallPosition,
     log_jacobian,
@@ -273,6 +274,42 @@ def test_wall_of_the_whole_period_counts_the_planes_that_point_up():
     assert np.allclose(sign(shifted, cell).values, sign(dipole, cell).values)
     window = WallPosition(groups, first=6, planes=4)  # 6, 7, 0, 1
     assert window(dipole, cell).values[0, 0] == pytest.approx((1 + t[[6, 7, 0, 1]]).sum() / 2)
+
+
+@pytest.mark.parametrize("target", [4.0, 6.0])
+def test_a_spring_on_the_wall_moves_it_and_leaves_the_domains_as_they_are(target):
+    # Four planes up, six down, 100 K: the wall goes where it is pulled, |P| inside stays.
+    size = (10, 1, 1)
+    crystal = perovskite(size)
+    pattern = torch.tensor([0, -0.12, -0.38, -0.38, -0.38], dtype=torch.float64)
+    pattern -= pattern.mean()
+    signs = torch.tensor([1.0] * 4 + [-1.0] * 6, dtype=torch.float64)
+    shift = torch.zeros((50, 3), dtype=torch.float64)
+    shift[:, 2] = (signs[:, None] * pattern).ravel()
+    crystal = crystal.replace(positions=crystal.positions + shift)
+    groups, cells = Grouping(size, axis=2, normal=0), whole_cells(50, 10)
+    wall = WallPosition(groups, scale=0.2)
+
+    def spring(values, step):  # noqa: ARG001
+        return 0.2 * ((values - target) ** 2).sum(1), -0.4 * (values - target)
+
+    ensemble = npt_orthorhombic(friction=5.0, barostat_time=0.1)
+    run = dynamics(
+        ToyCrystal(Coefficients(j=0.03)), crystal, ensemble,
+        timestep=0.002, kT=torch.tensor([100 * units.KB], dtype=torch.float64),
+        generators=[walker_generator(0, 0)], bias=SiteBias(wall, spring, cells),
+    )  # fmt: skip
+    position, planes = [], []
+    for state in islice(run, 1500, 3000, 50):
+        now = crystal.replace(positions=state.positions, cell=state.cell)
+        mu, h = cell_dipoles(now, cells).numpy(), now.cell.numpy()
+        position.append(wall(mu, h).values[0, 0])
+        planes.append(groups.polarization(mu, h)[0])
+    mean = np.mean(planes, axis=0)
+    assert np.mean(position) == pytest.approx(target, abs=0.1)
+    assert np.array_equal(mean > 0, np.arange(10) < target)  # one domain wall moved, none was born
+    assert np.abs(mean).min() > 0.4
+    assert np.ptp(np.abs(mean)) < 0.3
 
 
 def test_planes_average_to_the_polarization_of_the_crystal():

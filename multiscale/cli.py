@@ -182,7 +182,7 @@ def metad(
         typer.Option(help="folder of hills of several jobs, each with --set process=0, 1, ..."),
     ] = None,
 ) -> None:
-    """Metadynamics of polarization, strain or domain walls: a potential, a structure -> metad.nc."""
+    """Metadynamics of polarization, strain, domain walls: a potential, a structure -> metad.nc."""
     if suggest:
         _log_to_stderr()
         from multiscale.pipeline.advice import suggest as propose

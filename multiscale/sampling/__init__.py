@@ -37,6 +37,7 @@ from multiscale.sampling.offsets import bias_offsets, offset_at
 from multiscale.sampling.orders import Along, CubicInvariants, Modulus, log_jacobian
 from multiscale.sampling.strains import Strain
 from multiscale.sampling.umbrella import Umbrella, Windows, overlap, sampled_windows
+from multiscale.sampling.plumed import PlumedBias
 from multiscale.sampling.walls import BoxWall, Wall
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Metadynamics",
     "Modulus",
     "Plane",
+    "PlumedBias",
     "Polarization",
     "SignResolved",
     "SiteBias",

@@ -35,9 +35,9 @@ from multiscale.sampling.joined import Joined
 from multiscale.sampling.metadynamics import Hills, Metadynamics, WellTempered
 from multiscale.sampling.offsets import bias_offsets, offset_at
 from multiscale.sampling.orders import Along, CubicInvariants, Modulus, log_jacobian
+from multiscale.sampling.plumed import PlumedBias
 from multiscale.sampling.strains import Strain
 from multiscale.sampling.umbrella import Umbrella, Windows, overlap, sampled_windows
-from multiscale.sampling.plumed import PlumedBias
 from multiscale.sampling.walls import BoxWall, Wall
 
 __all__ = [

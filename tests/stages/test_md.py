@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from multiscale import schema
+from multiscale import schema, units
 from multiscale.atoms.diagnostics import half_drift, integrated_time, largest_jump
 from multiscale.atoms.kinematics import closest_distance, from_voigt, strain, voigt
 from multiscale.stages import md
@@ -76,6 +76,33 @@ def test_mean_stress_is_the_target():
     error = stress.std(axis=0, ddof=1) / np.sqrt(8)
     assert (np.abs(stress.mean(axis=0) + 3) < 4 * error).all()
     assert error.max() < 0.3
+
+
+def test_mean_stress_is_an_anisotropic_target():
+    # No mean force on the cell: <V sigma> = V_ref <F^T tau F> - p <V> + kT diag(3, 1, -1), with
+    # the deviator tau of the target and the measure of ensembles.py; six components, no rotation.
+    wanted = (4.0, -2.0, -1.0, 0.8, -0.6, 1.0)
+    options = md.Options(
+        potential="toy-ferroelectric", temperatures=(900.0,), walkers=16, duration="8 ps",
+        equilibration="2 ps", size=(1, 1, 1), pressure="2 GPa", stride=5, ensemble="npt-flexible",
+        stress=[f"{x} GPa" for x in wanted], barostat_time="0.1 ps",
+    )  # fmt: skip
+    ds = md.run(options=options)
+    cell, reference = ds["cell"].values[0], 3.924 * np.eye(3)
+    V, V_ref = np.linalg.det(cell)[..., None, None], np.linalg.det(reference)
+    F = np.linalg.inv(reference) @ cell
+    target = from_voigt(np.array(wanted)) - 2 * np.eye(3)
+    pressure = -np.trace(target) / 3
+    tau = target + pressure * np.eye(3)
+    thermal = units.KB * 900 * units.GPA * np.diag([3.0, 1.0, -1.0])  # 1 + modular
+    force = V_ref * F.swapaxes(-1, -2) @ tau @ F - V * from_voigt(ds["stress"].values[0])
+    force = (force + thermal - pressure * V * np.eye(3)).mean(axis=1) / V_ref  # (walker, 3, 3) GPa
+    lower = np.tril_indices(3)
+    mean, error = force.mean(axis=0)[lower], force.std(axis=0, ddof=1)[lower] / 4
+    assert (np.abs(mean) < 4 * error).all()
+    assert error.max() < 0.35
+    strained = ds["strain"].mean(("temperature", "walker", "time")).values
+    assert (strained[:3].argmax(), *np.sign(strained[3:])) == (0, 1, -1, 1)
 
 
 def test_strong_opposite_field_turns_the_polarization():

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from multiscale import schema
 from multiscale.plotting.md import lattice_of, polarization_of
 from multiscale.plotting.style import field_unit, mev_per_formula_unit
 
@@ -138,10 +139,24 @@ def _spectra(ds: xr.Dataset) -> Iterator[Row]:
 
 def _metad(ds: xr.Dataset) -> Iterator[Row]:
     for T in ds["temperature"].values:
-        one = ds.sel(temperature=T)
+        one, at = ds.sel(temperature=T), f"{T:g} K"
+        if "converged" in one:
+            doubts = [d for d in schema.trust(ds) if d.check.endswith(f" at {at}")]
+            good = "converged" if float(one["converged"]) else "not converged"
+            held = float(sum(d.ok for d in doubts))
+            note = f"of {len(doubts)}: {good}"
+            yield Row("checks of the free energy that hold", at, held, 0.0, "1", True, note)
         for name in ("recrossings", "coverage"):
             if name in one:
-                yield Row(name, f"{T:g} K", float(one[name]), 0.0, "1")
+                yield Row(name, at, float(one[name]), 0.0, "1")
+        for name, unit in (("correlation_time", "ps"), ("block_length", "ps")):
+            if name in one:
+                yield Row(name.replace("_", " "), at, float(one[name]), 0.0, unit)
+        if "asymmetry" in one:
+            yield Row(
+                "largest difference of symmetry images", at, float(one["asymmetry"]),
+                _value(one, "asymmetry_stderr"), "kT",
+            )  # fmt: skip
 
 
 def _landau(ds: xr.Dataset) -> Iterator[Row]:

@@ -140,6 +140,7 @@ def _figures(name: str, datasets: Mapping[str, xr.Dataset]) -> Iterator[Figure]:
 def _surfaces(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:
     """Return what is drawn of metad or mean_force; of both, their agreement."""
     from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
+    from multiscale.stages import thermodynamics  # noqa: PLC0415
     from multiscale.stages.comparison import compare  # noqa: PLC0415
 
     ds = datasets[name]
@@ -154,11 +155,16 @@ def _surfaces(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
         return drawn
     if not plotting.is_of_polarization(ds):
         return _of_variables(ds)
-    flat = sum(p in ds["free_energy"].dims for p in ("px", "py", "pz")) < 2
+    count = sum(p in ds["free_energy"].dims for p in ("px", "py", "pz"))
+    flat, solid = count < 2, count > 2
     cuts: dict[str, Callable[[], Any]] = {
         "Free energy along cubic directions": lambda: plotting.free_energy_cuts(ds)
     }
     plane = {} if flat else {"Free energy in a plane": lambda: plotting.free_energy_map(ds)}
+    if ds.sizes["temperature"] > 1 and "block_weight" in ds and "pz" in ds.dims and not solid:
+        cuts["Enthalpy and entropy at P"] = lambda: plotting.energy_and_entropy(
+            thermodynamics.run(ds)
+        )
     return cuts | plane | {"Convergence": lambda: plotting.convergence(ds)}
 
 

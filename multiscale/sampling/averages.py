@@ -60,6 +60,8 @@ def mean_by_bin(
     block: Integers,
     axes: tuple[Array, ...],
     bootstrap: Array,
+    *,
+    samples: bool = True,
 ) -> Average:
     """Return the average of an observable at given collective variables, bin by bin.
 
@@ -74,6 +76,8 @@ def mean_by_bin(
     axes : tuple of array
         Bin centres, equally spaced.
     bootstrap : array, shape (n_samples, n_blocks)
+    samples : bool
+        Whether to keep the samples, not only the errors that they give.
 
     Returns
     -------
@@ -95,11 +99,19 @@ def mean_by_bin(
         trailing = observable.shape[1:]
     assert top is not None, "no frames"
     seen = (bottom > 0).sum(axis=0) >= LEAST_BLOCKS
-    with np.errstate(invalid="ignore", divide="ignore"):
-        value = np.where(seen[:, None], top.sum(axis=0) / bottom.sum(axis=0)[:, None], np.nan)
-        sample = np.tensordot(bootstrap, top, 1) / (bootstrap @ bottom)[..., None]
-    sample = np.where(seen[:, None], sample, np.nan)
-    return _average(value.reshape(*shape, *trailing), sample.reshape(-1, *shape, *trailing))
+    bottom, columns = bottom[:, seen], top.reshape(n_blocks, n_bins, -1)[:, seen]
+    value = np.full((n_bins, columns.shape[-1]), np.nan)
+    spread = value.copy()
+    draws = np.full((len(bootstrap) if samples else 0, *value.shape), np.nan)
+    weights = bootstrap @ bottom
+    for k in range(columns.shape[-1]):  # one at a time: samples of all would not fit
+        value[seen, k] = columns[..., k].sum(axis=0) / bottom.sum(axis=0)
+        drawn = (bootstrap @ columns[..., k]) / weights
+        spread[seen, k] = _average(value[seen, k], drawn).stderr
+        if samples:
+            draws[:, seen, k] = drawn
+    full = (*shape, *trailing)
+    return Average(value.reshape(full), spread.reshape(full), draws.reshape(-1, *full))
 
 
 def cubic_operations(components: tuple[int, ...]) -> Array:

@@ -74,8 +74,9 @@ def _one(metad: xr.Dataset, T: float) -> tuple[xr.Dataset, tuple[Level, Level]]:
     levels = {}
     for name in ("energy", "enthalpy", "volume", "strain"):
         binned = averages.mean_by_bin(
-            _images(metad, frames, name, names), frames.flat, frames.block, axes, frames.bootstrap
-        )
+            _images(metad, frames, name, names), frames.flat, frames.block, axes,
+            frames.bootstrap, samples=name == "enthalpy",
+        )  # fmt: skip
         levels[name] = Level(binned.value, binned.sample)
         extra = ("voigt",) if name == "strain" else ()
         for suffix, x in (("", binned.value), ("_stderr", binned.stderr)):

@@ -121,9 +121,9 @@ def _errors_of_blocks(
     counted = np.bincount(
         piece[used] * len(low) + cell[used], weight[used], options.walkers * pieces * len(low)
     )
-    sums = np.asarray(counted, dtype=np.float64).reshape(-1, len(low))
+    sums = np.asarray(counted, dtype=np.float64).reshape(options.walkers * pieces, len(low))
     seen = (sums > 0).sum(axis=0) >= sampling.FEWEST_BLOCKS
-    if not seen.any():
+    if not seen.any():  # nothing is known: no error either
         return counts, np.full(len(counts), np.nan)
     return counts, plateau(sums, seen, options.walkers, counts)
 

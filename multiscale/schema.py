@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from multiscale.schema_tables import COORDINATES, LABELS, STAGES, Variable
+from multiscale.schema_tables import STAGES
+from multiscale.schema_variables import COORDINATES, LABELS, Variable
 
 __all__ = [
     "STAGES",

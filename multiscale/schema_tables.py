@@ -4,137 +4,7 @@ A dimension with a question mark may be absent. Polarization is multivalued: `de
 it was computed and `reference_structure` from where the branch is counted; it is unwrapped in time.
 """
 
-import math
-from functools import cached_property
-from typing import NamedTuple
-
-
-class Variable:
-    """One variable of a Dataset.
-
-    Parameters
-    ----------
-    dims : str
-        Names separated by blanks, in canonical order; "px?" may be absent, "{cv}" stands for any
-        collective variables but P along the axes.
-    units : str
-        Unit string that pint reads; "1" for a pure number.
-    long_name : str
-        What a figure's axis says.
-    required : bool
-        Whether `require` insists on it.
-    finite : bool
-        Whether NaN and infinity are refused.
-    limit : float
-        Largest magnitude that is physical; more means a wrong unit.
-    mixed : bool
-        Whether it may be in "1" instead, its units in a coordinate of their own: cv_units.
-    """
-
-    def __init__(
-        self,
-        dims: str,
-        units: str,
-        long_name: str,
-        *,
-        required: bool = True,
-        finite: bool = True,
-        limit: float = math.inf,
-        mixed: bool = False,
-    ) -> None:
-        self.dims, self.units, self.long_name = dims, units, long_name
-        self.required, self.finite, self.limit = required, finite, limit
-        self.mixed = mixed
-
-    @cached_property
-    def order(self) -> tuple[str, ...]:
-        """Return all dimensions it may have, in canonical order."""
-        names = self.dims.replace("{cv}", " ".join(COLLECTIVE)).split()
-        return tuple(name.rstrip("?") for name in names)
-
-    @cached_property
-    def allowed(self) -> frozenset[str]:
-        """Return all dimensions it may have."""
-        return frozenset(self.order)
-
-    @cached_property
-    def needed(self) -> frozenset[str]:
-        """Return the dimensions it must have."""
-        return frozenset(n for n in self.dims.split() if not n.endswith(("?", "{cv}")))
-
-
-class Stage(NamedTuple):
-    """What one stage writes: its variables, the coordinates and attributes it must set."""
-
-    variables: dict[str, Variable]
-    coords: tuple[str, ...]
-    attrs: tuple[str, ...] = ()
-
-
-def _optional(dims: str, units: str, long_name: str, finite: bool = True) -> Variable:
-    return Variable(dims, units, long_name, required=False, finite=finite)
-
-
-def _mixed(dims: str, units: str, long_name: str, finite: bool = False) -> Variable:
-    return Variable(dims, units, long_name, required=False, finite=finite, mixed=True)
-
-
-def _optional_with_error(dims: str, units: str, long_name: str, *names: str) -> dict[str, Variable]:
-    """Return optional variables with a standard error each; NaN where there is no value."""
-    out = {}
-    for name in names:
-        text = long_name or name.replace("_", " ")
-        out[name] = _optional(dims, units, text, False)
-        out[f"{name}_stderr"] = _optional(dims, units, f"standard error of the {text}", False)
-    return out
-
-
-VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
-AXIS = ("x", "y", "z")
-LABELS: dict[str, tuple[str, ...]] = {
-    "axis": AXIS,
-    "axis_b": AXIS,
-    "voigt": VOIGT,
-    "voigt_b": VOIGT,
-}
-"""Labels of the dimensions that always have the same ones; shear is engineering shear."""
-
-COORDINATES: dict[str, Variable] = {
-    "temperature": Variable("temperature", "K", "temperature"),
-    "time": Variable("time", "ps", "time"),
-    "lag": Variable("lag", "ps", "time lag"),
-    "wavenumber": Variable("wavenumber", "1/cm", "wavenumber"),
-    "angle": Variable("angle", "degree", "angle of the incident light's polarization"),
-    "px": Variable("px", "C/m^2", "polarization along x", limit=5.0),
-    "py": Variable("py", "C/m^2", "polarization along y", limit=5.0),
-    "pz": Variable("pz", "C/m^2", "polarization along z", limit=5.0),
-    "along": Variable("along", "C/m^2", "polarization along the line", limit=5.0),
-}
-"""Coordinates with units; they ascend."""
-
-COLLECTIVE: dict[str, Variable] = {
-    **{f"d{a}": Variable(f"d{a}", "e*angstrom", f"dipole per cell along {a}") for a in AXIS},
-    **{
-        f"{name}{again}": Variable(f"{name}{again}", units, text)
-        for name, units, text in (
-            ("p_along", "C/m^2", "polarization along a direction"),
-            ("d_along", "e*angstrom", "dipole per cell along a direction"),
-            ("plane", "C/m^2", "polarization of a plane of cells"),
-            ("sign", "1", "mean sign of the polarization"),
-            ("wall", "1", "position of a domain wall, planes"),
-        )
-        for again in ("", "_b", "_c")
-    },
-    "p_modulus": Variable("p_modulus", "C/m^2", "modulus of the polarization", limit=5.0),
-    "d_modulus": Variable("d_modulus", "e*angstrom", "modulus of the dipole per cell"),
-    "p_i2": Variable("p_i2", "C^2/m^4", "invariant I2 of the polarization"),
-    "p_i4": Variable("p_i4", "C^4/m^8", "invariant I4 of the polarization"),
-    "p_i6": Variable("p_i6", "C^6/m^12", "invariant I6 of the polarization"),
-    **{f"strain_{v}": Variable(f"strain_{v}", "1", f"strain {v}") for v in VOIGT},
-}
-"""Collective variables other than P along the axes; coordinates of a free energy over them."""
-
-COORDINATES |= COLLECTIVE
+from multiscale.schema_variables import Stage, Variable, mixed, optional, optional_with_error
 
 _RUN = "temperature walker time"
 _GRID = "temperature px? py? pz? {cv}"
@@ -158,56 +28,56 @@ def _trajectory(required: bool) -> dict[str, Variable]:
 _MD = {
     **_trajectory(required=True),
     "electric_field": Variable("time axis", "V/m", "applied electric field"),
-    "local_polarization": _optional(
+    "local_polarization": optional(
         f"{_RUN} cell_x cell_y cell_z axis", "C/m^2", "polarization of each unit cell"
     ),
-    "velocity": _optional(f"{_RUN} atom axis", "angstrom/ps", "velocity of the atoms"),
-    "extrapolation_grade": _optional(_RUN, "1", "highest extrapolation grade of an atom"),
-    "polarizability": _optional(
+    "velocity": optional(f"{_RUN} atom axis", "angstrom/ps", "velocity of the atoms"),
+    "extrapolation_grade": optional(_RUN, "1", "highest extrapolation grade of an atom"),
+    "polarizability": optional(
         f"{_RUN} axis axis_b", "e*angstrom^2/V", "polarizability of the supercell"
     ),
-    "atomic_number": _optional("atom", "1", "atomic number"),
-    "atomic_mass": _optional("atom", "amu", "mass of the atoms"),
+    "atomic_number": optional("atom", "1", "atomic number"),
+    "atomic_mass": optional("atom", "amu", "mass of the atoms"),
 }
 
 _METAD = {
     "free_energy": Variable(_GRID, "J/m^3", "free-energy density", finite=False),
-    "free_energy_stderr": _optional(_GRID, "J/m^3", "standard error of the free energy", False),
-    "free_energy_sample": _optional(
+    "free_energy_stderr": optional(_GRID, "J/m^3", "standard error of the free energy", False),
+    "free_energy_sample": optional(
         f"sample {_GRID}", "J/m^3", "bootstrap samples of the free energy", False
     ),
-    "free_energy_from_hills": _optional(_GRID, "J/m^3", "free-energy density from hills", False),
+    "free_energy_from_hills": optional(_GRID, "J/m^3", "free-energy density from hills", False),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
     **_trajectory(required=True),
     "bias": Variable(_RUN, "eV", "bias potential"),
     "log_weight": Variable(_RUN, "1", "logarithm of the reweighting factor"),
-    "hill_center": _mixed("temperature hill cv", "C/m^2", "centre of the hill"),
-    "hill_height": _optional("temperature hill", "eV", "height of the hill", False),
-    "hill_time": _optional("temperature hill", "ps", "time of the hill", False),
-    "hill_walker": _optional("temperature hill", "1", "walker that put the hill", False),
-    "sigma": _mixed("cv", "C/m^2", "width of the hills", True),
-    "collective_variable": _mixed(f"{_RUN} cv", "C/m^2", "what the bias acts on"),
-    "coverage": _optional("temperature", "1", "visited share of the grid"),
-    "recrossings": _optional("temperature", "1", "crossings from one sign of P to the other"),
-    "hill_height_ratio": _optional(
+    "hill_center": mixed("temperature hill cv", "C/m^2", "centre of the hill"),
+    "hill_height": optional("temperature hill", "eV", "height of the hill", False),
+    "hill_time": optional("temperature hill", "ps", "time of the hill", False),
+    "hill_walker": optional("temperature hill", "1", "walker that put the hill", False),
+    "sigma": mixed("cv", "C/m^2", "width of the hills", True),
+    "collective_variable": mixed(f"{_RUN} cv", "C/m^2", "what the bias acts on"),
+    "coverage": optional("temperature", "1", "visited share of the grid"),
+    "recrossings": optional("temperature", "1", "crossings from one sign of P to the other"),
+    "hill_height_ratio": optional(
         "temperature time_block", "1", "hill height relative to the first", False
     ),
-    "converged": _optional("temperature", "1", "whether every check holds"),
-    "offset_growth": _optional("temperature", "1", "dc/d ln t over (gamma - 1) kT", False),
-    "correlation_time": _optional("temperature", "ps", "memory of the reweighted run"),
-    "block_length": _optional("temperature", "ps", "length of a block of the bootstrap"),
-    "block_inflation": _optional("temperature", "1", "variance that blocks miss, a factor"),
-    "block_weight": _optional("temperature sample block", "1", "weight of a block in a sample"),
-    "error_of_blocks": _optional(
+    "converged": optional("temperature", "1", "whether every check holds"),
+    "offset_growth": optional("temperature", "1", "dc/d ln t over (gamma - 1) kT", False),
+    "correlation_time": optional("temperature", "ps", "memory of the reweighted run"),
+    "block_length": optional("temperature", "ps", "length of a block of the bootstrap"),
+    "block_inflation": optional("temperature", "1", "variance that blocks miss, a factor"),
+    "block_weight": optional("temperature sample block", "1", "weight of a block in a sample"),
+    "error_of_blocks": optional(
         "temperature block_count", "1", "error of the free energy over kT", False
     ),
-    "asymmetry": _optional(
+    "asymmetry": optional(
         "temperature", "1", "largest difference of images of the free energy over kT", False
     ),
-    "asymmetry_stderr": _optional(
+    "asymmetry_stderr": optional(
         "temperature", "1", "standard error of the largest difference of images over kT", False
     ),
-    "symmetry_p_value": _optional(
+    "symmetry_p_value": optional(
         "temperature", "1", "how often chance breaks the symmetry as much", False
     ),
 }
@@ -217,26 +87,26 @@ _WINDOW = "temperature walker cv"
 
 _MEAN_FORCE = {
     "free_energy": Variable(_LINE, "J/m^3", "free-energy density", finite=False),
-    "free_energy_stderr": _optional(_LINE, "J/m^3", "standard error of the free energy", False),
-    "free_energy_sample": _optional(
+    "free_energy_stderr": optional(_LINE, "J/m^3", "standard error of the free energy", False),
+    "free_energy_sample": optional(
         f"sample {_LINE}", "J/m^3", "bootstrap samples of the free energy", False
     ),
-    **_optional_with_error(
+    **optional_with_error(
         f"{_LINE} gradient", "V/m", "field that holds P, the free energy's slope", "conjugate_field"
     ),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
     **_trajectory(required=True),
     "bias": Variable(_RUN, "eV", "energy of the spring"),
     "window_center": Variable("walker cv", "C/m^2", "centre of the spring"),
-    **_optional_with_error(_WINDOW, "C/m^2", "mean polarization in the window", "window_mean"),
-    **_optional_with_error(_WINDOW, "V/m", "mean force in the window, as a field", "window_field"),
-    "window_overlap": _optional("temperature walker", "1", "overlap with the next window"),
+    **optional_with_error(_WINDOW, "C/m^2", "mean polarization in the window", "window_mean"),
+    **optional_with_error(_WINDOW, "V/m", "mean force in the window, as a field", "window_field"),
+    "window_overlap": optional("temperature walker", "1", "overlap with the next window"),
 }
 
 _COMPARISON = {
     "first": Variable(_LINE, "eV", "first free energy, per formula unit", finite=False),
     "second": Variable(_LINE, "eV", "second free energy, per formula unit", finite=False),
-    **_optional_with_error(_LINE, "eV", "first minus second, per formula unit", "difference"),
+    **optional_with_error(_LINE, "eV", "first minus second, per formula unit", "difference"),
     "rms": Variable("temperature", "eV", "root mean square difference per formula unit"),
     "chi_square": Variable("temperature", "1", "chi^2 per point"),
     "p_value": Variable("temperature", "1", "how often errors alone differ as much"),
@@ -250,59 +120,59 @@ _LANDAU = {
     "coefficient_covariance": Variable(
         "temperature term term_b", "J^2/m^6", "covariance of the coefficients", finite=False
     ),
-    "coefficient_sample": _optional(
+    "coefficient_sample": optional(
         "sample temperature term", "J/m^3", "samples of the coefficients", False
     ),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
     "spontaneous_polarization": Variable(
         "temperature axis", "C/m^2", "spontaneous polarization", finite=False
     ),
-    "spontaneous_polarization_stderr": _optional(
+    "spontaneous_polarization_stderr": optional(
         "temperature axis", "C/m^2", "standard error of the spontaneous polarization", False
     ),
-    **_optional_with_error("temperature voigt voigt_b", "GPa", "elastic stiffness", "stiffness"),
-    **_optional_with_error(
+    **optional_with_error("temperature voigt voigt_b", "GPa", "elastic stiffness", "stiffness"),
+    **optional_with_error(
         "temperature voigt voigt_b", "m^4/C^2", "strain per product of P", "electrostriction"
     ),
-    **_optional_with_error(
+    **optional_with_error(
         "temperature axis", "angstrom", "lattice constant at P = 0", "reference_cell"
     ),
-    **_optional_with_error("temperature", "J/m^3", "", "well_depth"),
-    **_optional_with_error("temperature", "1", "", "susceptibility", "susceptibility_transverse"),
-    **_optional_with_error("temperature", "V/m", "intrinsic coercive field", "coercive_field"),
-    **_optional_with_error("temperature", "V/m", "field of rotation", "rotation_field"),
-    **_optional_with_error("transition?", "K", "", "transition_temperature"),
-    **_optional_with_error("transition?", "J/m^3", "", "latent_heat"),
-    **_optional_with_error("", "K", "Curie-Weiss temperature of a1", "curie_weiss_temperature"),
-    **_optional_with_error("", "J*m/C^2/K", "Curie-Weiss slope of a1", "curie_weiss_slope"),
-    "fit_residual": _optional("temperature", "J/m^3", "root mean square residual of the fit"),
-    "r_squared": _optional("temperature", "1", "coefficient of determination"),
+    **optional_with_error("temperature", "J/m^3", "", "well_depth"),
+    **optional_with_error("temperature", "1", "", "susceptibility", "susceptibility_transverse"),
+    **optional_with_error("temperature", "V/m", "intrinsic coercive field", "coercive_field"),
+    **optional_with_error("temperature", "V/m", "field of rotation", "rotation_field"),
+    **optional_with_error("transition?", "K", "", "transition_temperature"),
+    **optional_with_error("transition?", "J/m^3", "", "latent_heat"),
+    **optional_with_error("", "K", "Curie-Weiss temperature of a1", "curie_weiss_temperature"),
+    **optional_with_error("", "J*m/C^2/K", "Curie-Weiss slope of a1", "curie_weiss_slope"),
+    "fit_residual": optional("temperature", "J/m^3", "root mean square residual of the fit"),
+    "r_squared": optional("temperature", "1", "coefficient of determination"),
 }
 
 _GLE = {
     "kernel": Variable("temperature axis lag", "1/ps^2", "memory kernel"),
-    "kernel_stderr": _optional("temperature axis lag", "1/ps^2", "standard error of the kernel"),
+    "kernel_stderr": optional("temperature axis lag", "1/ps^2", "standard error of the kernel"),
     "mass": Variable("temperature axis", "eV*ps^2*m^4/C^2", "mass of the polarization"),
-    "mass_stderr": _optional("temperature axis", "eV*ps^2*m^4/C^2", "standard error of the mass"),
-    "mass_sample": _optional("sample temperature axis", "eV*ps^2*m^4/C^2", "samples of the mass"),
+    "mass_stderr": optional("temperature axis", "eV*ps^2*m^4/C^2", "standard error of the mass"),
+    "mass_sample": optional("sample temperature axis", "eV*ps^2*m^4/C^2", "samples of the mass"),
     "friction": Variable("temperature axis", "1/ps", "integral of the kernel"),
-    "friction_stderr": _optional("temperature axis", "1/ps", "standard error of the friction"),
-    "friction_sample": _optional("sample temperature axis", "1/ps", "samples of the friction"),
-    "mean_polarization": _optional("temperature axis", "C/m^2", "mean polarization"),
+    "friction_stderr": optional("temperature axis", "1/ps", "standard error of the friction"),
+    "friction_sample": optional("sample temperature axis", "1/ps", "samples of the friction"),
+    "mean_polarization": optional("temperature axis", "C/m^2", "mean polarization"),
     "rate_real": Variable("temperature axis mode", "1/ps", "decay rate of the mode"),
     "rate_imag": Variable("temperature axis mode", "1/ps", "angular frequency of the mode"),
     "amplitude_real": Variable("temperature axis mode", "1/ps^2", "amplitude, real part"),
     "amplitude_imag": Variable("temperature axis mode", "1/ps^2", "amplitude, imaginary part"),
-    "fdt_residual": _optional(
+    "fdt_residual": optional(
         "temperature axis lag", "1", "force correlation over kernel, minus one", False
     ),
-    "velocity_autocorrelation": _optional(
+    "velocity_autocorrelation": optional(
         "temperature axis lag", "1", "velocity autocorrelation, normalised"
     ),
-    "velocity_autocorrelation_model": _optional(
+    "velocity_autocorrelation_model": optional(
         "temperature axis lag", "1", "the same from the embedded equation"
     ),
-    "passivity_margin": _optional("temperature axis", "1/ps", "least real part of K(iw)"),
+    "passivity_margin": optional("temperature axis", "1/ps", "least real part of K(iw)"),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
 }
 
@@ -317,7 +187,7 @@ def _spectra(dims: str, units: str, *names: str, required: bool = False) -> dict
         text = name.replace("_", " ")
         out[name] = Variable(dims, units, text, required=required)
         for kind, what in (("stderr", "standard error"), ("spread", "spread over members")):
-            out[f"{name}_{kind}"] = _optional(dims, units, f"{what} of the {text}", False)
+            out[f"{name}_{kind}"] = optional(dims, units, f"{what} of the {text}", False)
     return out
 
 
@@ -331,13 +201,13 @@ _SPECTRA = {
     **_spectra(_TENSOR, "1", "permittivity_static", required=True),
     "permittivity_infinite": Variable(_TENSOR, "1", "electronic permittivity"),
     # NaN in directions without a field.
-    **_optional_with_error(
+    **optional_with_error(
         _TENSOR, "1", "static permittivity from fields", "permittivity_static_field"
     ),
     **_spectra("temperature wavenumber species", "cm", "vibrational_density"),
     **_spectra("temperature wavenumber angle", _RAMAN, "raman_parallel", "raman_crossed"),
     **_spectra("temperature wavenumber", _RAMAN, "raman_powder_parallel", "raman_powder_crossed"),
-    "raman_prefactor": _optional(
+    "raman_prefactor": optional(
         "temperature wavenumber", "1/cm^3", "Stokes intensity over reduced intensity"
     ),
 }  # fmt: skip
@@ -346,24 +216,24 @@ _LOOP = "loop time"
 _HYSTERESIS = {
     "electric_field": Variable(_LOOP, "V/m", "electric field"),
     "polarization": Variable(f"{_LOOP} axis", "C/m^2", "polarization", limit=5.0),
-    "strain": _optional(f"{_LOOP} voigt", "1", "strain, engineering shear", False),
-    "polarization_stderr": _optional(f"{_LOOP} axis", "C/m^2", "standard error of the mean", False),
-    "elapsed": _optional(_LOOP, "ps", "time since the field was switched on"),
+    "strain": optional(f"{_LOOP} voigt", "1", "strain, engineering shear", False),
+    "polarization_stderr": optional(f"{_LOOP} axis", "C/m^2", "standard error of the mean", False),
+    "elapsed": optional(_LOOP, "ps", "time since the field was switched on"),
     "temperature": Variable("loop", "K", "temperature"),
     "frequency": Variable("loop", "Hz", "frequency of the field"),
-    **_optional_with_error("loop", "V/m", "", "coercive_field", "imprint"),
-    **_optional_with_error("loop", "C/m^2", "", "remanent_polarization", "saturation_polarization"),
-    **_optional_with_error("loop", "J/m^3", "energy lost per cycle", "loop_area"),
+    **optional_with_error("loop", "V/m", "", "coercive_field", "imprint"),
+    **optional_with_error("loop", "C/m^2", "", "remanent_polarization", "saturation_polarization"),
+    **optional_with_error("loop", "J/m^3", "energy lost per cycle", "loop_area"),
     "coercive_field": Variable("loop", "V/m", "coercive field", finite=False),
     "remanent_polarization": Variable("loop", "C/m^2", "remanent polarization", finite=False),
     "saturation_polarization": Variable("loop", "C/m^2", "saturation polarization", finite=False),
     "loop_area": Variable("loop", "J/m^3", "energy lost per cycle", finite=False),
-    "coercive_field_fit_stderr": _optional("loop", "V/m", "share of the Landau fit in it", False),
-    "coercive_field_up": _optional("loop", "V/m", "coercive field of the rising branch", False),
-    "coercive_field_down": _optional("loop", "V/m", "coercive field of the falling branch", False),
-    "switched_fraction": _optional("loop", "1", "share of loops that switched", False),
+    "coercive_field_fit_stderr": optional("loop", "V/m", "share of the Landau fit in it", False),
+    "coercive_field_up": optional("loop", "V/m", "coercive field of the rising branch", False),
+    "coercive_field_down": optional("loop", "V/m", "coercive field of the falling branch", False),
+    "switched_fraction": optional("loop", "1", "share of loops that switched", False),
     "switched": Variable("loop", "1", "whether the loop switched"),
-    "polarization_field": _optional(
+    "polarization_field": optional(
         "loop snapshot x y z axis", "C/m^2", "polarization in the simulated volume"
     ),
 }
@@ -371,41 +241,41 @@ _HYSTERESIS = {
 _AT = _GRID.removeprefix("temperature ")
 _THERMODYNAMICS = {
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
-    **_optional_with_error(_GRID, "eV", "energy of the supercell at P", "energy_at"),
-    **_optional_with_error(_GRID, "eV", "enthalpy of the supercell at P", "enthalpy_at"),
-    **_optional_with_error(_GRID, "eV/K", "entropy of the supercell at P", "entropy_at"),
-    **_optional_with_error(_GRID, "angstrom^3", "volume of the supercell at P", "volume_at"),
-    **_optional_with_error(f"{_GRID} voigt", "1", "strain at P", "strain_at"),
-    **_optional_with_error("temperature", "eV", "", "mean_energy", "mean_enthalpy"),
-    **_optional_with_error("temperature voigt", "1", "", "mean_strain"),
-    **_optional_with_error("temperature axis", "angstrom", "mean edges of the cell", "mean_edge"),
-    **_optional_with_error("temperature", "angstrom^3", "", "mean_volume"),
-    **_optional_with_error(
+    **optional_with_error(_GRID, "eV", "energy of the supercell at P", "energy_at"),
+    **optional_with_error(_GRID, "eV", "enthalpy of the supercell at P", "enthalpy_at"),
+    **optional_with_error(_GRID, "eV/K", "entropy of the supercell at P", "entropy_at"),
+    **optional_with_error(_GRID, "angstrom^3", "volume of the supercell at P", "volume_at"),
+    **optional_with_error(f"{_GRID} voigt", "1", "strain at P", "strain_at"),
+    **optional_with_error("temperature", "eV", "", "mean_energy", "mean_enthalpy"),
+    **optional_with_error("temperature voigt", "1", "", "mean_strain"),
+    **optional_with_error("temperature axis", "angstrom", "mean edges of the cell", "mean_edge"),
+    **optional_with_error("temperature", "angstrom^3", "", "mean_volume"),
+    **optional_with_error(
         f"interval {_AT}", "eV/K", "", "entropy_by_difference", "entropy_by_energy"
     ),
-    **_optional_with_error(
+    **optional_with_error(
         f"interval {_AT}", "eV", "", "enthalpy_by_difference", "enthalpy_by_energy"
     ),
-    "entropy_p_value": _optional("interval", "1", "agreement of the two entropies", False),
-    "enthalpy_p_value": _optional("interval", "1", "agreement of the two enthalpies", False),
-    **_optional_with_error("", "K", "", "transition_temperature"),
-    **_optional_with_error("", "C/m^2", "jump of P at the transition", "transition_jump"),
-    "curvature_temperature": _optional("", "K", "where the curvature at P = 0 vanishes", False),
+    "entropy_p_value": optional("interval", "1", "agreement of the two entropies", False),
+    "enthalpy_p_value": optional("interval", "1", "agreement of the two enthalpies", False),
+    **optional_with_error("", "K", "", "transition_temperature"),
+    **optional_with_error("", "C/m^2", "jump of P at the transition", "transition_jump"),
+    "curvature_temperature": optional("", "K", "where the curvature at P = 0 vanishes", False),
 }
 
 _SIZES = {
     "cells": Variable("size", "1", "unit cells of the supercell"),
     "length": Variable("size", "1", "unit cells along the longest axis"),
-    "profile": _optional("size temperature pz", "eV", "free energy per cell along [001]", False),
-    "profile_stderr": _optional("size temperature pz", "eV", "standard error of profile", False),
-    **_optional_with_error("temperature pz", "eV", "extrapolated free energy", "profile_infinite"),
-    **_optional_with_error("size temperature", "eV", "barrier per cell", "barrier"),
-    **_optional_with_error("size temperature", "1", "", "flatness"),
-    **_optional_with_error("temperature", "eV", "extrapolated barrier", "barrier_infinite"),
-    **_optional_with_error("pair temperature", "1", "", "exponent"),
-    "bulk_p_value": _optional("temperature", "1", "constant barrier per cell", False),
-    "interface_p_value": _optional("temperature", "1", "barrier per cell as 1/L", False),
-    "interface_from": _optional("temperature", "1", "length from which walls cross", False),
+    "profile": optional("size temperature pz", "eV", "free energy per cell along [001]", False),
+    "profile_stderr": optional("size temperature pz", "eV", "standard error of profile", False),
+    **optional_with_error("temperature pz", "eV", "extrapolated free energy", "profile_infinite"),
+    **optional_with_error("size temperature", "eV", "barrier per cell", "barrier"),
+    **optional_with_error("size temperature", "1", "", "flatness"),
+    **optional_with_error("temperature", "eV", "extrapolated barrier", "barrier_infinite"),
+    **optional_with_error("pair temperature", "1", "", "exponent"),
+    "bulk_p_value": optional("temperature", "1", "constant barrier per cell", False),
+    "interface_p_value": optional("temperature", "1", "barrier per cell as 1/L", False),
+    "interface_from": optional("temperature", "1", "length from which walls cross", False),
 }
 
 STAGES: dict[str, Stage] = {

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import multiscale
 from multiscale import schema
 from multiscale.schema import SchemaError
-from multiscale.schema_tables import COORDINATES, LABELS, STAGES, Variable
+from multiscale.schema_tables import STAGES
+from multiscale.schema_variables import COORDINATES, LABELS, Variable
 from multiscale.units import dimension, parse_unit
 
 SIZES = {"temperature": 2, "walker": 3, "time": 5, "lag": 4, "mode": 2, "loop": 2, "term": 6}

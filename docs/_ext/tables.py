@@ -10,7 +10,8 @@ from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 
 from multiscale import materials
-from multiscale.schema_tables import COORDINATES, STAGES
+from multiscale.schema_tables import STAGES
+from multiscale.schema_variables import COORDINATES
 from multiscale.stages import NAMES, metad_variables
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from multiscale import sampling, schema_tables
+from multiscale import sampling, schema_variables
 from multiscale.stages.metad_tables import (
     Crystal,
     PlaneTable,
@@ -87,5 +87,5 @@ def check_centre(tables: Sequence[VariableTable], centre: str | None) -> None:
 
 def units_of(tables: Sequence[VariableTable]) -> tuple[str, ...]:
     """Return the unit of each variable as a text."""
-    known = {**schema_tables.COORDINATES}
+    known = {**schema_variables.COORDINATES}
     return tuple(known[name].units for name in names_of(tables))

@@ -12,7 +12,7 @@ from multiscale.atoms.system import System
 
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
-LOWEST = 0.5  # angstrom
+LOWEST, HIGHEST = 0.5, 1e4  # angstrom
 SKIN = 1.0
 """How much farther than the cutoff pairs are listed, in angstrom."""
 
@@ -57,7 +57,8 @@ def find_pairs(system: System, cutoff: float) -> Pairs:
     Raises
     ------
     FloatingPointError
-        If a cell has collapsed or is not finite: the search would end the process.
+        If a cell has collapsed or flown apart, or a position is not finite: the search would end
+        the process.
     """
     _check_heights(system)
     positions, cells = system.positions.detach().cpu().numpy(), system.cell.detach().cpu().numpy()
@@ -77,15 +78,21 @@ def find_pairs(system: System, cutoff: float) -> Pairs:
 
 
 def _check_heights(system: System) -> None:
-    """Refuse cells whose opposite faces nearly meet."""
+    """Refuse cells whose opposite faces nearly meet, or that have flown apart."""
     cell = system.cell.detach()
     faces = torch.linalg.cross(cell.roll(-1, 1), cell.roll(-2, 1))
     heights = system.volume.detach()[:, None] / torch.linalg.vector_norm(faces, dim=-1)
-    lowest = float(heights.min())
-    if not lowest > LOWEST:
+    bounded = (heights > LOWEST) & (heights < HIGHEST)
+    if not bounded.all():
         raise FloatingPointError(
-            f"height of a cell is {lowest:.3g} angstrom, expected at least {LOWEST:g}. "
-            "Take a shorter time step, or a potential that holds the crystal together."
+            f"height of a cell is {float(heights[~bounded][0]):.3g} angstrom, expected {LOWEST:g} "
+            f"to {HIGHEST:g}. Take a shorter time step, a weaker bias or field, or a potential "
+            "that holds the crystal together."
+        )
+    if not torch.isfinite(system.positions).all():
+        raise FloatingPointError(
+            "a position is not a number, expected finite ones. Take a shorter time step, or a "
+            "potential that holds the crystal together."
         )
 
 

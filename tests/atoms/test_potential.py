@@ -192,6 +192,20 @@ def test_collapsed_cells_are_refused_before_the_neighbour_search(shipped):
         shipped.evaluate(System.from_ase(atoms))
 
 
+def test_cells_that_flew_apart_are_refused_before_the_neighbour_search(shipped):
+    """The search would end the process (vesin 0.6.2: division by zero in a cell of 8 x 8 x 1e7)."""
+    atoms = crystal()
+    atoms.set_cell(np.array(atoms.cell) * [[1], [1], [1e6]])
+    with pytest.raises(
+        FloatingPointError, match=r"height of a cell is .* Take a shorter time step"
+    ):
+        shipped.evaluate(System.from_ase(atoms))
+    atoms = crystal()
+    atoms.positions[3, 1] = np.nan
+    with pytest.raises(FloatingPointError, match="a position is not a number"):
+        shipped.evaluate(System.from_ase(atoms))
+
+
 def test_unknown_species_are_named(shipped):
     atoms = crystal()
     atoms.numbers[0] = 20

@@ -14,10 +14,11 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from multiscale import schema, units
+from multiscale import materials, schema, units
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
+from multiscale.atoms.system import Sites, System
 from multiscale.sampling import CellBias, Polarization, Umbrella
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
@@ -146,7 +147,8 @@ def _simulate(
     if saved is not None:
         state = sofar.restore(saved, walkers)
     else:
-        start = displaced(walkers, umbrella.center, options.components)
+        start = walkers._replace(system=polarized(options, walkers, umbrella.center))
+        start = displaced(start, umbrella.center, options.components)
         state = initial_state(walkers.engine, start, walkers.ensemble, **settings)
         _record(options, walkers, sofar, state, field)
     steps = dynamics(walkers.engine, walkers.system, walkers.ensemble, state=state, **settings)
@@ -157,6 +159,42 @@ def _simulate(
             if checkpoint is not None and current.step < options.last_step:
                 checkpoint.save(sofar.arrays(current, walkers))
             progress(current.step / max(options.last_step, 1))
+
+
+def polarized(options: Options, walkers: Walkers, center: Array) -> System:
+    """Return the system of the walkers along the soft mode: each at the P of its window.
+
+    Atoms are the reference plus the polar displacements of the material along each held axis,
+    scaled by P over that of the polar structure; the cells stay. Started from the polar structure,
+    windows of the other sign would release several eV and melt.
+
+    Parameters
+    ----------
+    options : Options
+        Material, size and the d components held.
+    walkers : Walkers
+        Their system has the sites that P is counted from.
+    center : array, shape (n, d)
+        In C/m^2.
+    """
+    material, system = materials.load(options.material), walkers.system
+    if system.sites is None:
+        return system
+    home = material.supercell(options.size).get_scaled_positions(wrap=False)
+    scaled = np.repeat(home[None], len(center), axis=0)
+    for component, wanted in zip(options.components, center.T, strict=True):
+        polar = material.polar(options.size, axis=component)
+        shift = polar.get_scaled_positions(wrap=False) - home
+        sites = Sites(system.sites.scaled[: len(home)], system.sites.charges[: len(home)])
+        one = System.from_ase(polar).replace(sites=sites)
+        dipole = walkers.engine.evaluate(one, polarization=True).dipole
+        if dipole is None or not np.abs(shift).max() > 0:
+            continue
+        P = float(dipole[0, component]) / abs(np.linalg.det(one.cell[0].numpy()))
+        scaled += wanted[:, None, None] / (P * units.C_PER_M2) * shift
+    index = system.system_index.numpy()
+    positions = np.einsum("ia,iab->ib", scaled.reshape(-1, 3), system.cell.numpy()[index])
+    return system.replace(positions=torch.from_numpy(positions))
 
 
 def displaced(walkers: Walkers, center: Array, components: tuple[int, ...]) -> Any:

@@ -84,10 +84,10 @@ def test_slope_of_the_free_energy_is_the_field_that_holds_it(held):
     scale = float(held["volume"][0]) / units.J_PER_M3
     off_by = held["window_field"].values[0, :, 0] * scale - exact
     # K (s0 - <s>) is the average over the window, F''' var/2 = 0.03 eV/(C/m^2) off the middle.
-    assert (
-        np.abs(off_by / np.hypot(0.03, held["window_field_stderr"].values[0, :, 0] * scale)).max()
-        < 4
-    )
+    off = off_by / np.hypot(0.03, held["window_field_stderr"].values[0, :, 0] * scale)
+    # Errors from the blocks of one window have few degrees of freedom: tails of Student's t.
+    assert np.sqrt((off**2).mean()) < 1.5
+    assert np.abs(off).max() < 6
     field = held["conjugate_field"].sel(gradient="pz").values[0]
     grid = held["pz"].values
     truth = (marginal(grid + 1e-4) - marginal(grid - 1e-4)) / 2e-4 / scale

@@ -161,6 +161,8 @@ class NeighbourList:
         displacements besides F.
         """
         positions = system.positions.detach().cpu().numpy()
+        if not np.isfinite(positions).all():
+            return True  # find_pairs says so
         index = system.system_index.cpu().numpy()
         F = np.linalg.solve(old.cell.cpu().numpy(), system.cell.detach().cpu().numpy())
         shrink = 1 - np.sqrt(((F - np.eye(3)) ** 2).sum(axis=(1, 2)))

@@ -48,6 +48,9 @@ def same(one, other):
     for ds in (a, b):
         for name in ("provenance", "history", store.CONTENT):
             ds.attrs.pop(name, None)
+    differ = [str(n) for n in a.variables if n not in b.variables or not a[n].identical(b[n])]
+    differ += [n for n in a.attrs if repr(a.attrs[n]) != repr(b.attrs.get(n))]
+    assert not differ
     assert a.identical(b)
 
 

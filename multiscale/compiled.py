@@ -22,3 +22,14 @@ def jit(function: F) -> F:
     version give the same bits on every call.
     """
     return cast(F, numba.njit(**_OPTIONS)(function))
+
+
+def inlined(function: F) -> F:
+    """Return function compiled as by jit, and copied into every compiled function that calls it.
+
+    A call that is left between two compiled functions is bound anew in each process: where the
+    caller was just compiled, to the function optimised alone; where the caller comes from the
+    cache on disk, to the copy optimised with it. Their sums can differ in the last bit, and with
+    them two runs that shall be the same. Mark every function so that another one calls.
+    """
+    return cast(F, numba.njit(forceinline=True, **_OPTIONS)(function))

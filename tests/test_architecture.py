@@ -110,3 +110,26 @@ def test_the_package_itself_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"torch", "xarray", "numba", "pydantic", "pint", "matplotlib"} & set(loaded)
+
+
+def compiled_functions() -> dict[str, tuple[str, set[str]]]:
+    """Return how each compiled function is marked, and the names that it calls."""
+    found = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                marks = {ast.unparse(d) for d in node.decorator_list} & {"jit", "inlined"}
+                calls = [c.func for c in ast.walk(node) if isinstance(c, ast.Call)]
+                names = {f.id for f in calls if isinstance(f, ast.Name)}
+                if marks:
+                    found[f"{name_of(path)}:{node.name}"] = (marks.pop(), names)
+    return found
+
+
+def test_compiled_functions_that_another_one_calls_are_copied_into_it():
+    """Or their bits depend on whether the caller comes from the cache (compiled.inlined)."""
+    functions = compiled_functions()
+    called = set().union(*(names for _, names in functions.values()))
+    left = [n for n, (mark, _) in functions.items() if mark == "jit" and n.split(":")[1] in called]
+    assert not left
+    assert len(functions) > 50

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from multiscale.atoms.harmonics import L_MAX
 from multiscale.atoms.simd import make_combine, make_product
-from multiscale.compiled import jit
+from multiscale.compiled import inlined
 
 Array = NDArray[Any]
 N_L = L_MAX + 1
@@ -24,7 +24,7 @@ combine64, combine128 = make_combine(64), make_combine(128)
 product16, product32 = make_product(16), make_product(32)
 
 
-@jit
+@inlined
 def combine(
     out: Array, o: int, x: Array, xo: int, W: Array, wo: int, stride: int, count: int, width: int
 ) -> None:
@@ -44,7 +44,7 @@ def combine(
         k += 16
 
 
-@jit
+@inlined
 def multiply(
     out: Array, o: int, c: Any, x: Array, xo: int, y: Array, yo: int, z: Array, zo: int, n: int
 ) -> None:
@@ -58,7 +58,7 @@ def multiply(
         k += 16
 
 
-@jit
+@inlined
 def activate(h: Array, d: Array, n: int) -> None:
     """Put silu(h) into h and its derivative into d."""
     one = h.dtype.type(1)
@@ -68,7 +68,7 @@ def activate(h: Array, d: Array, n: int) -> None:
         h[k] *= sigma
 
 
-@jit
+@inlined
 def invariants(A: Array, index: Array, value: Array, ones: Array, phi: Array) -> None:
     """Put the scalars of features.scalars into phi; A is (16 * m,) or longer."""
     m, real = len(ones), A.dtype.type
@@ -83,7 +83,7 @@ def invariants(A: Array, index: Array, value: Array, ones: Array, phi: Array) ->
             multiply(phi, i * m, c, A, lm * m, A, lm * m, ones, 0, m)
 
 
-@jit
+@inlined
 def invariants_gradient(
     A: Array, index: Array, value: Array, ones: Array, g: Array, dA: Array
 ) -> None:
@@ -102,7 +102,7 @@ def invariants_gradient(
             multiply(dA, lm * m, c, g, i * m, A, lm * m, ones, 0, m)
 
 
-@jit
+@inlined
 def energy_forward(phi: Array, w: Any, si: int, work: Array) -> float:
     """Return the energy of one atom of species si; work keeps what the way back needs."""
     h1, d1, h2, d2 = work[0], work[1], work[2], work[3]
@@ -124,7 +124,7 @@ def energy_forward(phi: Array, w: Any, si: int, work: Array) -> float:
     return energy
 
 
-@jit
+@inlined
 def energy_backward(seed: float, w: Any, si: int, work: Array, dphi: Array) -> None:
     """Put seed times the gradient of the energy into dphi; d1 and d2 become those by the
     pre-activations.
@@ -143,7 +143,7 @@ def energy_backward(seed: float, w: Any, si: int, work: Array, dphi: Array) -> N
         dphi[f] += s * w.linear[si, f]
 
 
-@jit
+@inlined
 def response_forward(
     phi: Array, A: Array, w: Any, si: int, work: Array, gates: Array, parts: Array, out: Array
 ) -> None:
@@ -178,7 +178,7 @@ def response_forward(
     out[8] = total + w.isotropic_bias[si]
 
 
-@jit
+@inlined
 def response_backward(
     seed: Array,
     A: Array,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiscale.atoms.system import System
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -163,7 +163,7 @@ def _unpack(system: System, cells: Cells) -> tuple[Array, Array, Array, Array, C
     return system.positions.numpy(), h, sites.scaled.numpy(), sites.charges.numpy(), cells
 
 
-@jit
+@inlined
 def _displacement(r: Array, h: Array, scaled: Array, u: Array) -> None:
     for a in range(3):
         u[a] = r[a] - scaled[0] * h[0, a] - scaled[1] * h[1, a] - scaled[2] * h[2, a]

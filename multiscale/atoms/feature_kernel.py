@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from multiscale.atoms.atomic import combine, invariants
 from multiscale.atoms.fused import gather, transform
 from multiscale.atoms.workspace import Geometry, make_atom, make_near
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[Any]
 
 
-@jit
+@inlined
 def largest(x: Array, n: int) -> float:
     """Return the largest magnitude of x[:n]."""
     out = 0.0

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiscale.compiled import jit
+from multiscale.compiled import inlined
 
 Array = NDArray[Any]
 
@@ -31,7 +31,7 @@ STEEP = 5.0
 that are flat."""
 
 
-@jit
+@inlined
 def fold_energy(energy: float, lowest: float, width: float) -> tuple[float, float]:
     """Return an atomic energy (eV) folded at the floor, and its derivative; width 0: no floor."""
     depth = lowest - MARGIN * width - energy

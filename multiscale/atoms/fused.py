@@ -33,14 +33,14 @@ from multiscale.atoms.harmonics import N_HARMONICS
 from multiscale.atoms.pointwise import angular, angular_gradient, basis
 from multiscale.atoms.simd import make_dot, make_outer
 from multiscale.atoms.workspace import at, make_atom, make_near
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[Any]
 
 outer16, dot16 = make_outer(16, (1, 3, 5, 7)), make_dot(16)
 
 
-@jit
+@inlined
 def expand(f: Array, W: Array, si: int, sj: int, R: Array, begin: int, end: int) -> None:
     """R[n, lk] = sum_b f[n, b] W[si, sj, b, lk] for neighbours begin..end, all of species sj."""
     _, n_species, n_radial, width = W.shape
@@ -50,7 +50,7 @@ def expand(f: Array, W: Array, si: int, sj: int, R: Array, begin: int, end: int)
             combine64(R, n * width + k, f, n * n_radial, 1, W, w0 + k, width, n_radial)
 
 
-@jit
+@inlined
 def transform(A: Array, W: Array, si: int, out: Array) -> None:
     """out[lm, :] = A[lm, :] @ W[si, l]."""
     _, _, n, width = W.shape
@@ -59,7 +59,7 @@ def transform(A: Array, W: Array, si: int, out: Array) -> None:
             combine(out, lm * width, A, lm * n, W, (si * N_L + i) * n * width, width, n, width)
 
 
-@jit
+@inlined
 def turn(G: Array, Gt: Array) -> None:
     """Gt[l - 1, k, m] = G[lm, k]: components fastest, padded to eight."""
     for i in range(1, N_L):
@@ -68,7 +68,7 @@ def turn(G: Array, Gt: Array) -> None:
                 Gt[i - 1, k, m] = G[i * i + m, k]
 
 
-@jit
+@inlined
 def adjoint(
     Y: Array, R: Array, dR: Array, G: Array, Gt: Array, s: Array, dr: Array, n: int
 ) -> None:
@@ -88,7 +88,7 @@ def adjoint(
         dr[q] = total
 
 
-@jit
+@inlined
 def push(
     u: Array, r: Array, who: Array, s: Array, dr: Array, n: int, i: int, F: Array, v: Array
 ) -> None:
@@ -106,7 +106,7 @@ def push(
                 v[b, c] += u[q, b] * r[q] * pull[c]
 
 
-@jit
+@inlined
 def separation(
     positions: Array, h: Array, shift: Array, i: int, j: int, p: int, out: Array
 ) -> float:
@@ -119,7 +119,7 @@ def separation(
     return r2
 
 
-@jit
+@inlined
 def gather(g: Any, w: Any, i: int, near: Any, A: Array, slopes: bool) -> int:
     """Fill near with the neighbours of atom i, A with its density; return how many there are."""
     h, si, n, begin, group = g.cell[g.system[i]], g.species[i], 0, 0, 0
@@ -148,7 +148,7 @@ def gather(g: Any, w: Any, i: int, near: Any, A: Array, slopes: bool) -> int:
     return n
 
 
-@jit
+@inlined
 def ascend(a: Any, w: Any, si: int, energetic: bool, responsive: bool) -> float:
     """Return an atom's energy from its density a.A; put its response into a.out."""
     transform(a.A, w.mixing, si, a.mixed)
@@ -162,7 +162,7 @@ def ascend(a: Any, w: Any, si: int, energetic: bool, responsive: bool) -> float:
     return energy
 
 
-@jit
+@inlined
 def descend(a: Any, w: Any, si: int, seed: float, seeds: Array, responsive: bool) -> None:
     """Put the gradient of seed * energy + seeds . response by the density into a.G."""
     real = a.A.dtype.type
@@ -179,7 +179,7 @@ def descend(a: Any, w: Any, si: int, seed: float, seeds: Array, responsive: bool
     transform(a.dmixed, w.unmixing, si, a.G)
 
 
-@jit
+@inlined
 def widest_row(first: Array) -> int:
     """Return the largest number of pairs of an atom, at least one."""
     widest = 1

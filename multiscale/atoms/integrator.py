@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class Setup(NamedTuple):
     moving: bool
 
 
-@jit
+@inlined
 def cell_force(n: int, cell: Array, stress: Array, c: Setup) -> Array:
     """Return the force (3, 3) in eV on the rate of the cell of system n.
 
@@ -53,7 +53,7 @@ def cell_force(n: int, cell: Array, stress: Array, c: Setup) -> Array:
     return out
 
 
-@jit
+@inlined
 def carry(rate: Array, tau: float) -> Array:
     """Return g = (1 - x/2)^-1 (1 + x/2), x = rate tau lower triangular: exp(x) to second order.
 
@@ -71,7 +71,7 @@ def carry(rate: Array, tau: float) -> Array:
     return g
 
 
-@jit
+@inlined
 def _drift_cell(
     n: int, cell: Array, cell_momentum: Array, stress: Array, noise: Array, c: Setup
 ) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from multiscale.atoms.features import SHORTNESS
-from multiscale.compiled import jit
+from multiscale.compiled import inlined
 
 Array = NDArray[Any]
 LOW = math.exp(-SHORTNESS)
@@ -17,7 +17,7 @@ S3, S5, S7, S15, S105 = (math.sqrt(x) for x in (3, 5, 7, 15, 105))
 S35_8, S21_8 = math.sqrt(35 / 8), math.sqrt(21 / 8)
 
 
-@jit
+@inlined
 def basis(r: float, cutoff: float, f: Array, df: Array) -> None:
     """Put the radial functions of features.radial_basis and their derivatives into f and df."""
     x = r / cutoff
@@ -37,7 +37,7 @@ def basis(r: float, cutoff: float, f: Array, df: Array) -> None:
         t0, t1, d0, d1 = t1, t2, d1, d2
 
 
-@jit
+@inlined
 def angular(x: float, y: float, z: float, Y: Array) -> None:
     """Put the sixteen functions of harmonics.harmonics into Y."""
     xx, yy, zz = x * x, y * y, z * z
@@ -51,7 +51,7 @@ def angular(x: float, y: float, z: float, Y: Array) -> None:
     Y[15] = S35_8 * x * (xx - 3 * yy)
 
 
-@jit
+@inlined
 def angular_gradient(x: float, y: float, z: float, s: Array, q: int) -> tuple[float, float, float]:
     """Return sum_lm s[q, l - 1, m] grad Y_lm, the gradients of the polynomials above."""
     xx, yy, zz = x * x, y * y, z * z

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from multiscale.atoms.atomic import N_L, combine16, combine64
 from multiscale.atoms.fused import ascend, descend, gather, widest_row
 from multiscale.atoms.workspace import make_atom, make_near
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ class Slopes(NamedTuple):
     isotropic_bias: Array
 
 
-@jit
+@inlined
 def rank_one(out: Array, x: Array, y: Array) -> None:
     """Out += x yT."""
     n, m = out.shape
@@ -49,7 +49,7 @@ def rank_one(out: Array, x: Array, y: Array) -> None:
             row[b] += c * y[b]
 
 
-@jit
+@inlined
 def into_radial(
     near: Any, G: Array, H: Array, block: Array, out: Array, species: Array, n: int
 ) -> None:
@@ -85,7 +85,7 @@ def into_radial(
         begin = end
 
 
-@jit
+@inlined
 def into_network(a: Any, w: Any, si: int, seed: float, d: Any) -> None:
     """Add the gradient by the energy's layers of one atom, after descend()."""
     H1, H2, s = w.weight1.shape[2], w.weight2.shape[2], a.phi.dtype.type(seed)
@@ -101,7 +101,7 @@ def into_network(a: Any, w: Any, si: int, seed: float, d: Any) -> None:
         d.linear[si, f] += s * a.phi[f]
 
 
-@jit
+@inlined
 def into_response(a: Any, w: Any, si: int, seeds: Array, d: Any) -> None:
     """Add the gradient by the response's layers of one atom, after descend()."""
     H, s = w.response1.shape[2], a.phi.dtype.type(seeds[8])

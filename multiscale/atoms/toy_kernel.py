@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale import units
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -44,7 +44,7 @@ def dipoles(
     return dipole
 
 
-@jit
+@inlined
 def _local_energy(p: Array, strain: Array, co: Array, dp: Array, tension: Array) -> float:
     """Return the polar energy of one cell; add to its derivatives by p and by strain."""
     square = p[0] ** 2 + p[1] ** 2 + p[2] ** 2
@@ -64,7 +64,7 @@ def _local_energy(p: Array, strain: Array, co: Array, dp: Array, tension: Array)
     return energy
 
 
-@jit
+@inlined
 def _polar_energy(
     p: Array, strain: Array, neighbours: Index, co: Array, dp: Array, tension: Array
 ) -> float:
@@ -81,7 +81,7 @@ def _polar_energy(
     return energy
 
 
-@jit
+@inlined
 def _elastic_energy(strain: Array, co: Array, cells: int, tension: Array) -> float:
     """Return the elastic energy of so many cells; add to its derivative by strain."""
     energy = 0.0

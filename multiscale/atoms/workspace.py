@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.atoms.harmonics import N_HARMONICS
-from multiscale.compiled import jit
+from multiscale.compiled import inlined
 
 Array = NDArray[Any]
 
@@ -67,7 +67,7 @@ class Kept(NamedTuple):
     near: Near
 
 
-@jit
+@inlined
 def make_near(widest: int, w: Any) -> Near:
     """Return room for the neighbours of one atom."""
     _, _, B, width = w.radial.shape
@@ -84,7 +84,7 @@ def make_near(widest: int, w: Any) -> Near:
     )
 
 
-@jit
+@inlined
 def make_atom(w: Any) -> Atom:
     """Return room for what is computed at one atom."""
     K, M = w.mixing.shape[2:]
@@ -110,7 +110,7 @@ def make_atom(w: Any) -> Atom:
     )
 
 
-@jit
+@inlined
 def at(near: Any, i: int) -> Near:
     """Return the part of Near that belongs to atom i."""
     return Near(

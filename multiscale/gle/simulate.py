@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 from multiscale.gle.embedding import Embedding, propagator, stationary
 from multiscale.gle.forces import PolynomialForce
 
@@ -39,7 +39,7 @@ class Trajectory(NamedTuple):
     velocity: Array
 
 
-@jit
+@inlined
 def _polynomial(x: Array, center: float, coefficients: Array, force: Array) -> None:
     for r in range(x.size):
         value = coefficients[-1]
@@ -48,7 +48,7 @@ def _polynomial(x: Array, center: float, coefficients: Array, force: Array) -> N
         force[r] = value
 
 
-@jit
+@inlined
 def _flow(u: Array, xi: Array, E: Array, L: Array, out: Array) -> None:
     """Set u to E u + L xi for every replica; all (n, n_replicas), out is work space."""
     for i in range(E.shape[0]):

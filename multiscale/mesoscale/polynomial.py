@@ -7,7 +7,7 @@ together), up to eighth order: a1 a11 a12 a111 a112 a123 a1111 a1112 a1122 a1123
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[np.float64]
 TERMS = ("a1", "a11", "a12", "a111", "a112", "a123", "a1111", "a1112", "a1122", "a1123")
@@ -26,7 +26,7 @@ class UnboundedError(ValueError):
         self.direction = direction
 
 
-@jit
+@inlined
 def slope(x: float, y: float, z: float, a: Array) -> float:
     """Return df/d(Px^2) without a1; x, y, z are the squares of the components of P."""
     s = y + z

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 from multiscale.mesoscale.memory import Propagator
 from multiscale.mesoscale.polynomial import slope
 
@@ -138,7 +138,7 @@ def memory_domain(
     return P, y
 
 
-@jit
+@inlined
 def _kick(p: Array, u: Array, E: Array, c: Array, mu: Array, h: float) -> None:
     """Add h times the acceleration at p to the velocities u[:, 0]."""
     x, y, z = p[0] * p[0], p[1] * p[1], p[2] * p[2]

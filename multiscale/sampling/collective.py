@@ -22,7 +22,7 @@ from torch import Tensor
 
 from multiscale import units
 from multiscale.atoms.cells import Cells
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[np.float64]
 
@@ -190,7 +190,7 @@ def _is_plain(tensor: Tensor) -> bool:
     )
 
 
-@jit
+@inlined
 def volume_of(h: Array) -> float:
     """Return the volume of a cell (3, 3) in angstrom^3."""
     return abs(  # type: ignore[no-any-return]

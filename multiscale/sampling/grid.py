@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 
 Array = NDArray[np.float64]
 
@@ -150,7 +150,7 @@ def sum_hills(points: Array, centers: Array, sigma: Array, heights: Array) -> tu
     return energy, gradient
 
 
-@jit
+@inlined
 def hill_box(
     counts: NDArray[np.int64], origin: Array, n_dims: int, center: Array, sigma: Array
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -163,7 +163,7 @@ def hill_box(
     return first, last
 
 
-@jit
+@inlined
 def add_hills(
     table: Array,
     counts: NDArray[np.int64],

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.compiled import jit
+from multiscale.compiled import inlined, jit
 from multiscale.sampling.grid import BiasGrid, add_hills, hill_box
 from multiscale.sampling.metadynamics import Hills, WellTempered
 
@@ -118,7 +118,7 @@ def _follow_work(
     return out
 
 
-@jit
+@inlined
 def _add_partition(
     table: Array,
     counts: Integers,

@@ -97,7 +97,7 @@ def loss_gradient(
     charges = _charges(network, where)
     squares, pull = _pull(out, where, frames, charges, weighting, electric)
     slopes = _empty(weights)
-    seed_sum = _central(weights, where, pull, slopes, electric, of_energy=True)
+    _central(weights, where, pull, slopes, electric, of_energy=True)
     if (
         electric
         and weighting.born_charges > 0
@@ -107,7 +107,7 @@ def loss_gradient(
         total, count, direction = _born(weights, where, frames, charges, weighting.born_charges, n)
         squares.total[4], squares.n[4] = total, count
         _central(weights, where, direction, slopes, electric, of_energy=False)
-    return squares, unfold(network, slopes, seed_sum)
+    return squares, unfold(network, slopes)
 
 
 def measure(network: Network, frames: Sequence[Frame], batch: int = 16) -> Squares:
@@ -252,9 +252,8 @@ def _central(
     electric: bool,
     *,
     of_energy: bool,
-) -> Array:
-    """Add the gradient of a direction by the weights to slopes; return the sum of the energies'
-    coefficients over the atoms of each species.
+) -> None:
+    """Add the gradient of a direction by the weights to slopes.
 
     What is differentiated along the direction is the energy (of_energy: then the coefficients of
     energy and response are of first order, and each side takes half of them), or else the response
@@ -265,7 +264,6 @@ def _central(
     reach = np.maximum(reach, weights.cutoff * np.abs(pull.strain).max(axis=(1, 2)))
     step = np.divide(STEP, reach, out=np.zeros_like(reach), where=reach > 0)
     half = np.divide(0.5, step, out=np.zeros_like(step), where=step > 0)
-    seed_sum = np.zeros(weights.radial.shape[0])
     for sign in (1.0, -1.0):
         deform = np.eye(3) + sign * step[:, None, None] * pull.strain
         moved = np.einsum("ia,iab->ib", where.positions, deform[where.system])
@@ -277,8 +275,6 @@ def _central(
             seed, seeds = np.zeros_like(half), sign * half[:, None] * pull.response
         responsive = electric and bool(seeds.any())
         differentiate(there, weights, seed, seeds, responsive, slopes)
-        seed_sum += np.bincount(where.species, seed[where.system], minlength=len(seed_sum))
-    return seed_sum
 
 
 def _empty(weights: Weights) -> Slopes:

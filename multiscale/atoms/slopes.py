@@ -24,6 +24,7 @@ class Slopes(NamedTuple):
 
     radial: Array
     mixing: Array
+    constant: Array
     linear: Array
     weight1: Array
     bias1: Array
@@ -90,6 +91,7 @@ def into_network(a: Any, w: Any, si: int, seed: float, d: Any) -> None:
     """Add the gradient by the energy's layers of one atom, after descend()."""
     H1, H2, s = w.weight1.shape[2], w.weight2.shape[2], a.phi.dtype.type(seed)
     h1, d1, h2, d2 = a.work[0], a.work[1], a.work[2], a.work[3]
+    d.constant[si] += seed
     rank_one(d.weight1[si], a.phi, d1[:H1])
     rank_one(d.weight2[si], h1[:H1], d2[:H2])
     for k in range(H1):

@@ -1,16 +1,12 @@
 """From gradients by folded weights to gradients by the parameters that are trained."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from multiscale.atoms.network import Network
 from multiscale.atoms.slopes import Slopes
 
-Array = NDArray[np.float64]
 
-
-def unfold(network: Network, slopes: Slopes, seed_sum: Array) -> dict[str, torch.Tensor]:
+def unfold(network: Network, slopes: Slopes) -> dict[str, torch.Tensor]:
     """Return the gradient by the network's own parameters from that by the folded ones.
 
     Parameters
@@ -19,14 +15,11 @@ def unfold(network: Network, slopes: Slopes, seed_sum: Array) -> dict[str, torch
         Whose weights kernel.fold() folded.
     slopes : Slopes
         The gradient by the folded weights.
-    seed_sum : array, shape (n_species,)
-        Sum of the energies' coefficients over the atoms of each species.
     """
     g = {name: torch.from_numpy(x) for name, x in slopes._asdict().items()}
     mean, scale = network.feature_mean, network.feature_scale
     unit = float(network.energy_scale)
-    constant = torch.from_numpy(seed_sum).to(mean)[:, None]
-    g["linear"] = (g["linear"] - constant * mean) * scale * unit
+    g["linear"] = (g["linear"] - g["constant"].to(mean)[:, None] * mean) * scale * unit
     g["weight3"] = g["weight3"] * unit
     g["weight1"] = _unscale(g["weight1"], g["bias1"], mean, scale)
     if not network.architecture.response:

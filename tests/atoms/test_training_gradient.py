@@ -73,6 +73,20 @@ def test_both_gradients_of_a_network_without_response_are_the_same():
     assert away < 1e-3
 
 
+def test_both_gradients_agree_below_the_floor_of_the_energies():
+    network = random_network()
+    network.feature_mean.normal_(generator=torch.Generator().manual_seed(3))
+    network.lowest_energy.fill_(0.5)  # most atoms of these frames lie below
+    network.energy_width.fill_(1.0)
+    some = frames("energy", "forces")
+    free = measure(network, some).total[0]
+    squares, exact, away = difference(network, some)
+    np.testing.assert_allclose(squares.total, exact.total, rtol=1e-8)
+    assert away < 1e-3
+    network.energy_width.zero_()
+    assert measure(network, some).total[0] != pytest.approx(free, rel=0.05)
+
+
 def test_branch_of_a_label_does_not_change_the_loss():
     network, some = random_network(), frames("polarization")
     moved = [

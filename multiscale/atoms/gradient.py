@@ -64,6 +64,16 @@ class Squares(NamedTuple):
     n: Array
     residual: Array
 
+    @property
+    def mean(self) -> Array:
+        """Return the mean squared errors (6,), NaN where there is no label."""
+        mean = np.divide(self.total, self.n, out=np.full(6, np.nan), where=self.n > 0)
+        return np.asarray(mean)
+
+    def loss(self, weighting: Weighting) -> float:
+        """Return the sum of the mean squared errors, weighted, of the labels that there are."""
+        return float(np.nansum(self.mean * np.array(weighting)))
+
 
 class _Direction(NamedTuple):
     """Where the labels pull: coefficients of energy and response, and a direction in space."""

@@ -283,9 +283,8 @@ def _compare(state: State, held_out: Sequence[Frame], schedule: Schedule) -> Sta
     if not held_out:
         return state._replace(best=state.averaged, best_epoch=state.epoch)
     squares = measure(state.averaged, [shifted(f, state.offsets) for f in held_out])
-    mean = np.divide(squares.total, squares.n, out=np.full(6, np.nan), where=squares.n > 0)
-    loss = float((mean * np.array(schedule.tolerances.at(1.0)))[squares.n > 0].sum())
-    state = state._replace(held_out=np.sqrt(mean))
+    loss = squares.loss(schedule.tolerances.at(1.0))
+    state = state._replace(held_out=np.sqrt(squares.mean))
     if not loss < state.best_loss:
         return state
     return state._replace(

@@ -7,7 +7,6 @@ lay_floor() marks the energies that the data hold (floor.py).
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,26 +41,20 @@ def damp(
         What an error of each label costs.
     """
     moments, first = _moments(network, frames), (network.weight1.clone(), network.linear.clone())
-    allowed = COST * _loss(network, tests, weighting)
+    of_energy = weighting._replace(polarization=0.0, born_charges=0.0, polarizability=0.0)
+    allowed = COST * measure(network, tests).loss(of_energy)
     eye = torch.eye(moments.shape[1], dtype=torch.float64)
     for ridge in RIDGES:
         shrink = torch.linalg.solve(moments + ridge * eye, moments)
         with torch.no_grad():
             network.weight1.copy_(shrink @ first[0].double())
             network.linear.copy_((shrink @ first[1].double()[:, :, None])[:, :, 0])
-        if _loss(network, tests, weighting) <= allowed:
+        if measure(network, tests).loss(of_energy) <= allowed:
             return ridge
     with torch.no_grad():
         network.weight1.copy_(first[0])
         network.linear.copy_(first[1])
     return 0.0
-
-
-def _loss(network: Network, tests: Sequence[Frame], weighting: Weighting) -> float:
-    """Return the sum of the weighted mean squares of energies, forces and stress."""
-    squares = measure(network, tests)
-    mean = squares.total / np.maximum(squares.n, 1)
-    return float((mean * np.array(weighting))[:3].sum())
 
 
 def _moments(network: Network, frames: Sequence[Frame]) -> Tensor:

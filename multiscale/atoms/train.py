@@ -149,16 +149,17 @@ def finish(job: Job, state: State, seconds: float) -> ElectricPotential:
     seconds : float
         How long it took.
     """
-    network = copy.deepcopy(state.best).cpu()
+    network, made_safe = copy.deepcopy(state.best).cpu(), {}
     if not job.recipe.response_only:
         tests = [shifted(f, state.offsets) for f in job.held_out or job.training]
-        damp(network, job.training, tests, job.schedule.tolerances.at(1.0))
+        made_safe["ridge"] = damp(network, job.training, tests, job.schedule.tolerances.at(1.0))
         lay_floor(network, job.training)
     zeros = [
         dict(zip(_symbols(network), (r + state.offsets[n]).round(6).tolist(), strict=True))
         for r, n in zip(job.references, job.numbers, strict=True)
     ]
     card = model_card(ElectricPotential(network), job.data, job.recipe, state, zeros, seconds)
+    card["training"] |= made_safe
     return ElectricPotential(network, card)
 
 

@@ -15,7 +15,7 @@ from multiscale.atoms.enthalpy import Seeds
 from multiscale.atoms.floor import MARGIN, SOFT, STEEP, fold_energies, fold_energy
 from multiscale.atoms.neighbours import find_pairs, pad
 from multiscale.atoms.prepare import make_frames, neighbour_rows
-from multiscale.atoms.safety import lay_floor
+from multiscale.atoms.safety import RIDGES, lay_floor
 from multiscale.stages.simulation import SimulationOptions, prepare
 
 
@@ -118,7 +118,9 @@ def test_training_lays_the_floor_under_its_frames(tmp_path):
     teacher = random_potential(response=0)
     frames = [labelled(teacher, crystal(k, noise=0.4)) for k in range(10)]
     path = write(tmp_path / "a.extxyz", frames)
-    network = train([path], Recipe(epochs=2, held_out=0, **TINY)).network
+    potential = train([path], Recipe(epochs=2, held_out=0, **TINY))
+    network = potential.network
+    assert potential.card["training"]["ridge"] in (0.0, *RIDGES)
     found = [[], [], []]
     for frame in make_frames(frames, network.architecture, np.zeros(3)):
         vectors, rows = neighbour_rows(frame, 3, torch.float32)

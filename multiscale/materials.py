@@ -11,9 +11,17 @@ from functools import cache
 import ase
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
-from multiscale.records import Elastic, Electrostriction, GradientEnergy, Landau, Structure
+from multiscale.records import (
+    Elastic,
+    Electrostriction,
+    GradientEnergy,
+    Landau,
+    Rotation,
+    Structure,
+)
+from multiscale.records_units import Number
 from multiscale.resources import data_path
 from multiscale.stages.options import Table, explain
 
@@ -33,6 +41,14 @@ class Material(Table, frozen=True):
     elastic: Elastic | None = None
     electrostriction: Electrostriction | None = None
     gradient: GradientEnergy | None = None
+    rotation: Rotation | None = None
+    background_permittivity: Number | None = None
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "Material":
+        if self.elastic is not None and self.electrostriction is not None:
+            self.electrostriction.agrees(self.elastic.matrix())
+        return self
 
     def supercell(self, size: tuple[int, int, int] | int) -> ase.Atoms:
         """Return the reference repeated `size` times along each lattice vector.

@@ -4,40 +4,37 @@ In the files every number with a dimension is a text with its unit; here it is a
 that its field names.
 """
 
-from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, model_validator
+from pydantic import model_validator
 
-from multiscale.schema import coefficient_units
+from multiscale.records_landau import Landau, LandauCheck, Law, law_of
+from multiscale.records_units import (
+    Charge,
+    Coupling,
+    Electrostrictive,
+    Gradient,
+    Length,
+    Number,
+    Pressure,
+)
 from multiscale.stages.options import Table
-from multiscale.units import UnitError, parse_quantity
+
+__all__ = [
+    "Elastic",
+    "Electrostriction",
+    "GradientEnergy",
+    "Landau",
+    "LandauCheck",
+    "Law",
+    "Rotation",
+    "Site",
+    "Structure",
+]
 
 Array = NDArray[np.float64]
-
-
-def _written(unit: str) -> BeforeValidator:
-    """Return the validator of a field that the file must write as a text with a unit."""
-    return BeforeValidator(partial(_read, unit=unit))
-
-
-def _read(value: object, unit: str) -> float:
-    """Return a text with a unit as a number of `unit`."""
-    if not isinstance(value, str):
-        raise UnitError(f"value is {value!r}, expected a text such as '1.5 {unit}'. Add the unit.")
-    return parse_quantity(value, unit)
-
-
-Number = Annotated[float, _written("1")]
-Charge = Annotated[float, _written("e")]
-Length = Annotated[float, _written("angstrom")]
-Temperature = Annotated[float, _written("K")]
-Polarization = Annotated[float, _written("C/m^2")]
-Pressure = Annotated[float, _written("GPa")]
-Electrostrictive = Annotated[float, _written("m^4/C^2")]
-Gradient = Annotated[float, _written("J*m^3/C^2")]
 
 
 class Site(Table, frozen=True):
@@ -96,89 +93,6 @@ class Structure(Table, frozen=True):
         return np.asarray(diagonal[:, :, None] * np.eye(3))
 
 
-class Law(Table, frozen=True):
-    """A coefficient as a function of temperature in SI units: constant + slope (T - origin)."""
-
-    constant: float = 0.0
-    slope: float = 0.0
-    origin: float = 0.0
-
-    def at(self, temperature: float) -> float:
-        """Return the coefficient at a temperature in K."""
-        return self.constant + self.slope * (temperature - self.origin)
-
-
-class LandauCheck(Table, frozen=True):
-    """Numbers that the coefficients must reproduce: K, C/m^2, K."""
-
-    temperature: Temperature
-    spontaneous_polarization: Polarization
-    transition_temperature: Temperature
-
-
-class Landau(Table, frozen=True):
-    """A Landau polynomial at zero stress in SI units, without a factor 1/2 on a1."""
-
-    coefficients: dict[str, Law]
-    check: LandauCheck
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_units(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Convert each coefficient from the unit that its name implies."""
-        laws = data.get("coefficients", {})
-        return {**data, "coefficients": {term: _law(term, law) for term, law in laws.items()}}
-
-    @model_validator(mode="after")
-    def _reproduces_its_numbers(self) -> "Landau":
-        check = self.check
-        polarization, _ = self._tetragonal(check.temperature)
-        if abs(polarization - check.spontaneous_polarization) > 1e-4:
-            raise ValueError(
-                f"spontaneous polarization at {check.temperature:g} K is {polarization:.4f} C/m^2, "
-                f"expected {check.spontaneous_polarization:.4f}. Correct the coefficients."
-            )
-        below, above = (
-            self._tetragonal(check.transition_temperature + shift)[1] for shift in (-0.01, 0.01)
-        )
-        if not below < 0 <= above:
-            raise ValueError(
-                f"energy of the polar phase changes from {below:.3g} to {above:.3g} J/m^3 around "
-                f"{check.transition_temperature:g} K, expected a change of sign. "
-                "Correct the coefficients."
-            )
-        return self
-
-    def at(self, temperature: float) -> dict[str, float]:
-        """Return the coefficients in SI units at a temperature in K."""
-        return {term: law.at(temperature) for term, law in self.coefficients.items()}
-
-    def array(self, temperature: float) -> Array:
-        """Return the coefficients at a temperature in K, shape (n_terms,), for `multiscale.landau`.
-
-        The terms are those of the lowest order (6 or 8) that holds all; absent ones are zero.
-        """
-        from multiscale.landau.polynomials import terms  # noqa: PLC0415  its package takes a second
-
-        a = self.at(temperature)
-        order = 2 * max(len(term) - 1 for term in a)
-        return np.array([a.get(term, 0.0) for term in terms(max(order, 6))])
-
-    def _tetragonal(self, temperature: float) -> tuple[float, float]:
-        """Return P in C/m^2 and G in J/m^3 of the deepest minimum along [001], 0 and 0 if none."""
-        a = self.at(temperature)
-        # G as a polynomial of P^2, whose coefficients are a1, a11, a111, ...
-        series = [0.0] + [a[t] for n in range(1, 5) if (t := "a" + "1" * n) in a]
-        energy = np.polynomial.Polynomial(series)
-        roots = np.asarray(energy.deriv().roots(), dtype=np.complex128)
-        squares = [float(r.real) for r in roots if abs(r.imag) < 1e-9 and r.real > 0]
-        minima = [x for x in squares if float(energy.deriv(2)(x)) > 0]
-        if not minima:
-            return 0.0, 0.0
-        best = min(minima, key=energy)
-        return float(np.sqrt(best)), float(energy(best))
-
-
 class Elastic(Table, frozen=True):
     """Cubic stiffness in GPa."""
 
@@ -192,11 +106,37 @@ class Elastic(Table, frozen=True):
 
 
 class Electrostriction(Table, frozen=True):
-    """Cubic electrostriction in m^4/C^2; q44 gives the engineering shear, q44 Py Pz."""
+    """Cubic electrostriction in m^4/C^2; q44 gives the engineering shear, q44 Py Pz.
+
+    `coupling` is the published stress per product of P (often called q11, q12, q44), stiffness
+    times electrostriction: it tells which convention of q44 is meant, and is checked.
+    """
 
     q11: Electrostrictive
     q12: Electrostrictive
     q44: Electrostrictive
+    coupling: tuple[Coupling, Coupling, Coupling] | None = None
+
+    def agrees(self, stiffness: Array) -> None:
+        """Check the coupling against stiffness (6, 6) in GPa times electrostriction.
+
+        Raises
+        ------
+        ValueError
+            If they differ by more than 2 % of the largest.
+        """
+        if self.coupling is None:
+            return
+        product = stiffness @ self.matrix()
+        found = (product[0, 0], product[0, 1], product[3, 3])
+        names = ("q11", "q12", "q44")
+        for name, made, stated in zip(names, found, self.coupling, strict=True):
+            if abs(made - stated) > 0.02 * min(max(self.coupling), max(abs(stated), 1.0)):
+                raise ValueError(
+                    f"coupling {name} is {stated:g} GJ*m/C^2, but stiffness times electrostriction "
+                    f"gives {made:.4g}. Correct one of them; q44 here is the engineering one, "
+                    f"twice the tensor component."
+                )
 
     def matrix(self) -> Array:
         """Return strain (xx..xy) per product of P (xx..xy, not doubled), shape (6, 6), m^4/C^2."""
@@ -212,11 +152,26 @@ class GradientEnergy(Table, frozen=True):
     g44_prime: Gradient = 0.0
 
 
-def _law(term: str, law: dict[str, Any]) -> dict[str, Any]:
-    """Return a coefficient's law with its numbers converted to SI."""
-    unit = coefficient_units(term)
-    units = {"constant": unit, "slope": f"{unit}/K", "origin": "K"}
-    return {key: _read(value, units[key]) if key in units else value for key, value in law.items()}
+class Rotation(Table, frozen=True):
+    """Rotations q of oxygen octahedra (m) beside P: b1 q^2 + b11 q^4 + b12 qi^2 qj^2 and coupling.
+
+    The coupling is -t11 sum Pi^2 qi^2 - t12 sum Pi^2 (qj^2 + qk^2) - t44 (Px Py qx qy + ...).
+    In SI: b1 in J/m^5, b11 and b12 in J/m^7, t in J/(m C^2).
+    """
+
+    b1: Law
+    b11: Law
+    b12: Law
+    t11: Law
+    t12: Law
+    t44: Law
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_units(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Convert each coefficient from the unit that its name implies."""
+        units = {"b1": "J/m^5", "b11": "J/m^7", "b12": "J/m^7"}
+        return {key: law_of(units.get(key, "J/m/C^2"), law) for key, law in data.items()}
 
 
 def _cubic(diagonal: float, off: float, shear: float) -> Array:

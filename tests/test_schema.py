@@ -211,7 +211,7 @@ def test_a_name_that_is_no_coefficient_is_refused(term):
 # --- every unit string in the code -------------------------------------------------------------
 
 SOURCES = sorted(Path(multiscale.__file__).parent.rglob("*.py"))
-TAKES_A_UNIT = {"quantity": 0, "_written": 0, "parse_quantity": 1, "_read": 1}
+TAKES_A_UNIT = {"quantity": 0, "written": 0, "parse_quantity": 1, "read_number": 1}
 
 
 def unit_strings(tree: ast.AST) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from multiscale.cli_files import files
 from multiscale.cli_studies import studies
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(studies)
+app.add_typer(files)
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 OptionsFile = Annotated[
@@ -205,23 +207,6 @@ def mean_force(
 
 
 @app.command()
-def compare(
-    first: Annotated[Path, typer.Argument(help="metad.nc, mean_force.nc or md.nc")],
-    second: Annotated[Path, typer.Argument(help="another of these, of the same crystal")],
-    output: Output = Path("comparison.nc"),
-    cutoff: Annotated[float, typer.Option(help="only what is lower counts, kT")] = 10.0,
-    figure: Annotated[bool, typer.Option("--figure", help="draw both as PNG")] = False,
-) -> None:
-    """Do two methods give the same free energy? Difference, error, chi^2, p-value.
-
-    md.nc counts as direct sampling: the histogram of P, right where the run crossed freely.
-    """
-    from multiscale.pipeline.comparison import compare_files
-
-    typer.echo(compare_files(first, second, output, cutoff, figure))
-
-
-@app.command()
 def landau(
     metad: Annotated[Path, typer.Argument(help="metad.nc")],
     output: Output = Path("landau.nc"),
@@ -254,58 +239,6 @@ def hysteresis(
 ) -> None:
     """Drive loops: landau.nc gle.nc -> hysteresis.nc."""
     _stage("hysteresis", {"landau": landau, "gle": gle}, output, options, values)
-
-
-@app.command()
-def join(
-    files: Annotated[list[Path], typer.Argument(help="parts: of processes, or of temperatures")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
-) -> None:
-    """Join metad.nc (md.nc, mean_force.nc) of several jobs; processes are analysed together."""
-    from multiscale.pipeline.joint_runs import join_files
-
-    typer.echo(join_files(files, output))
-
-
-@app.command()
-def materials(
-    name: Annotated[str | None, typer.Argument(help="record to show; all names without")] = None,
-) -> None:
-    """List the material records, or show one."""
-    from multiscale import materials as records
-
-    typer.echo("\n".join(records.names()) if name is None else records.text(name).rstrip())
-
-
-@app.command()
-def report(folder: Annotated[Path, typer.Argument(help="folder of a run")]) -> None:
-    """Write report.html about a run's folder."""
-    from multiscale.pipeline.report import write_report
-
-    typer.echo(write_report(folder))
-
-
-@app.command()
-def check(file: Annotated[Path, typer.Argument(help="netCDF file of a stage")]) -> None:
-    """Check a stage's file against the schema; show its variables, units and doubts."""
-    from multiscale.pipeline.single import describe_file
-
-    typer.echo(describe_file(file))
-
-
-@app.command()
-def export(
-    file: Annotated[Path, typer.Argument(help="netCDF file of a stage")],
-    form: Annotated[str, typer.Option("--format", help="plumed (HILLS), colvar, json or ferrox")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
-    temperature: Annotated[
-        float | None, typer.Option(help="in K; needed if the file has several")
-    ] = None,
-) -> None:
-    """Write a stage's result for another program: hills, Landau coefficients."""
-    from multiscale.pipeline.export import export_file
-
-    typer.echo(export_file(file, form, output, temperature))
 
 
 def _stage(

@@ -1,4 +1,4 @@
-"""Commands that study finished metadynamics runs: thermodynamics, sizes."""
+"""Commands that study finished runs: compare, thermodynamics, sizes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,23 @@ studies = typer.Typer()
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 Draw = Annotated[bool, typer.Option("--figure", help="draw it as PNG beside the output")]
+
+
+@studies.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="metad.nc, mean_force.nc or md.nc")],
+    second: Annotated[Path, typer.Argument(help="another of these, of the same crystal")],
+    output: Output = Path("comparison.nc"),
+    cutoff: Annotated[float, typer.Option(help="only what is lower counts, kT")] = 10.0,
+    figure: Annotated[bool, typer.Option("--figure", help="draw both as PNG")] = False,
+) -> None:
+    """Do two methods give the same free energy? Difference, error, chi^2, p-value.
+
+    md.nc counts as direct sampling: the histogram of P, right where the run crossed freely.
+    """
+    from multiscale.pipeline.comparison import compare_files
+
+    typer.echo(compare_files(first, second, output, cutoff, figure))
 
 
 @studies.command()

@@ -1,0 +1,17 @@
+"""Scale 1 1/2: effective Hamiltonians on a lattice of local modes.
+
+parameters   Parameters: the numbers of a Hamiltonian, refused where they make no crystal
+hamiltonian  EffectiveHamiltonian: energy, forces, stress, dipole; drives dynamics() as a potential
+crystal      lattices of modes as Systems
+short_range  seven constants on three shells; dipoles: Ewald sums; acoustic: relaxed cell corners
+quadratic    these together in reciprocal space, the Hessian, the longest time step
+passes       the compiled loops over the cells; reference: the same as plain formulas in torch
+shape        homogeneous strain of the cell and its stress
+"""
+
+from multiscale.lattice.crystal import amplitudes, modes
+from multiscale.lattice.hamiltonian import EffectiveHamiltonian
+from multiscale.lattice.parameters import Parameters
+from multiscale.lattice.quadratic import hessian
+
+__all__ = ["EffectiveHamiltonian", "Parameters", "amplitudes", "hessian", "modes"]

@@ -1,0 +1,87 @@
+"""The two-body interactions of a whole lattice in reciprocal space, and where they are stable."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiscale import units
+from multiscale.lattice.acoustic import acoustic_response
+from multiscale.lattice.dipoles import dipole_matrix
+from multiscale.lattice.parameters import Parameters
+from multiscale.lattice.short_range import short_range_matrix
+
+Array = NDArray[np.float64]
+Size = tuple[int, int, int]
+_VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])
+
+
+def wave_vectors(size: Size) -> Array:
+    """Return the wave vectors of a real transform, shape (Lx, Ly, Lz // 2 + 1, 3), in radian."""
+    x, y = (2 * np.pi * np.fft.fftfreq(n) for n in size[:2])
+    z = 2 * np.pi * np.fft.rfftfreq(size[2])
+    return np.stack(np.meshgrid(x, y, z, indexing="ij"), -1)
+
+
+def interaction_matrix(k: Array, p: Parameters) -> Array:
+    """Return short-range plus dipole-dipole matrix in eV/angstrom^2, shape (..., 3, 3).
+
+    Parameters
+    ----------
+    k : array, shape (..., 3)
+        Wave vectors times the lattice constant, in radian.
+    p : Parameters
+    """
+    return short_range_matrix(k, p.j) + p.coupling / p.a0**3 * dipole_matrix(k)
+
+
+def hessian(k: Array, p: Parameters) -> Array:
+    """Return the force constants of the modes at u = 0 in eV/angstrom^2, shape (..., 3, 3)."""
+    return interaction_matrix(k, p) + 2 * p.kappa2 * np.eye(3)
+
+
+def tables(size: Size, p: Parameters, inhomogeneous: bool) -> tuple[Array, Array]:
+    """Return interaction (6, n_k) in eV/angstrom^2 and acoustic response (6 or 0, n_k) in 1/eV.
+
+    Voigt order; made plane by plane, so that large lattices need little room.
+    """
+    k = wave_vectors(size)
+    interaction = np.empty((6, *k.shape[:-1]))
+    response = np.empty((6 if inhomogeneous else 0, *k.shape[:-1]))
+    for x, plane in enumerate(k):
+        interaction[:, x] = np.moveaxis(interaction_matrix(plane, p)[..., *_VOIGT], -1, 0)
+        if inhomogeneous:
+            response[:, x] = np.moveaxis(acoustic_response(plane, p)[..., *_VOIGT], -1, 0)
+    return interaction.reshape(6, -1), response.reshape(len(response), -1)
+
+
+def stiffest(p: Parameters, amplitude: float) -> float:
+    """Return the largest force constant that modes of an amplitude feel, in eV/angstrom^2.
+
+    The largest eigenvalue of the Hessian over a coarse grid that holds the zone's corners and the
+    longitudinal limit at its centre, plus the stiffest on-site curvature within the amplitude.
+
+    Parameters
+    ----------
+    p : Parameters
+    amplitude : float
+        Largest |u|, angstrom.
+    """
+    k = wave_vectors((8, 8, 8)).reshape(-1, 3)
+    k[0] = (1e-4, 0, 0)
+    largest = float(np.linalg.eigvalsh(hessian(k, p)).max())
+    r = np.linspace(0, amplitude, 21)
+    rise = 12 * (p.alpha + max(p.gamma, 0) / 2) * r**2 + 30 * (p.k1 + max(p.k2, 0)) * r**4
+    return largest + max(0.0, float((rise + 56 * p.k4 * r**6).max()))
+
+
+def longest_timestep(p: Parameters, mass: float, amplitude: float) -> float:
+    """Return the time step in ps above which Verlet's method is unstable: 2 sqrt(mass/stiffest).
+
+    Parameters
+    ----------
+    p : Parameters
+    mass : float
+        Of the mode, amu.
+    amplitude : float
+        Largest |u|, angstrom.
+    """
+    return float(2 * np.sqrt(mass * units.AMU / stiffest(p, amplitude)))

@@ -9,6 +9,9 @@ phases        phase sequence, transition temperatures, latent heat, spinodals
 strain        reference cell, electrostriction, stiffness from a biased run
 summary       predictions of a fit with errors from its samples
 clamping      clamped, stress-free and film coefficients
+tensors       electrostriction in all conventions, piezoelectric tensors
+walls         domain walls in closed form
+wall_profile  any planar wall by minimisation, with elasticity and electrostatics
 """
 
 from multiscale.landau.clamping import clamped, film, stiffness_from_compliance, stress_free
@@ -54,6 +57,16 @@ from multiscale.landau.summary import (
     highest_transition,
     summarise,
 )
+from multiscale.landau.tensors import (
+    Elasticity,
+    Piezoelectric,
+    electrostriction,
+    electrostriction_constants,
+    field_electrostriction,
+    piezoelectric,
+)
+from multiscale.landau.wall_profile import Wall, gradient_matrix, relax_wall, wall_90
+from multiscale.landau.walls import Wall180, profile_180, wall_180
 
 __all__ = [
     "TERMS",
@@ -61,15 +74,19 @@ __all__ = [
     "Boundedness",
     "Coercive",
     "CurieWeiss",
+    "Elasticity",
     "Estimate",
     "Fit",
     "Law",
     "Minimum",
+    "Piezoelectric",
     "Spinodals",
     "StrainCoupling",
     "Summary",
     "Transition",
     "TransitionSummary",
+    "Wall",
+    "Wall180",
     "boundedness",
     "check_magnitudes",
     "clamped",
@@ -80,11 +97,15 @@ __all__ = [
     "curie_weiss_law",
     "curvature",
     "draw",
+    "electrostriction",
+    "electrostriction_constants",
     "field",
+    "field_electrostriction",
     "film",
     "fit",
     "fit_strain_coupling",
     "free_energy",
+    "gradient_matrix",
     "ground_state",
     "highest_transition",
     "identifiable",
@@ -93,8 +114,11 @@ __all__ = [
     "minima",
     "order_of",
     "phase_sequence",
+    "piezoelectric",
+    "profile_180",
     "reference_volume",
     "refit",
+    "relax_wall",
     "spontaneous_polarization",
     "stiffness_from_compliance",
     "stress_free",
@@ -102,4 +126,6 @@ __all__ = [
     "susceptibility",
     "terms",
     "uniaxial_spinodals",
+    "wall_90",
+    "wall_180",
 ]

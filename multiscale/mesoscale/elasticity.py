@@ -1,0 +1,188 @@
+"""Elastic energy of a cubic crystal with spontaneous strain, by Fourier transforms.
+
+f_el = C (e - e0)(e - e0) / 2 with e0 = Q P P. Mechanical equilibrium of every wave is closed:
+u = -i Gamma C e0 k, where Gamma^-1 = C_ijkl k_j k_l of a cubic crystal is a diagonal plus a
+rank-one matrix (Khachaturyan, Theory of Structural Transformations in Solids, 1983). The mean
+strain is free, given, or given in part. Voigt order xx yy zz yz xz xy, engineering shear; stress
+and stiffness in Pa.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from multiscale.compiled import jit
+from multiscale.mesoscale.grid import PAIRS, Grid, Modes
+
+Array = NDArray[np.float64]
+BOUNDARIES = {"free": (), "clamped": (0, 1, 2, 3, 4, 5), "film": (0, 1, 5)}
+
+
+def cubic(c11: float, c12: float, c44: float) -> Array:
+    """Return a cubic matrix, shape (6, 6), of its three constants."""
+    C = np.diag([c11 - c12] * 3 + [c44] * 3)
+    C[:3, :3] += c12
+    return np.asarray(C)
+
+
+@dataclass(frozen=True, eq=False)
+class Elasticity:
+    """Elastic constants, coupling to the polarization and what holds the box.
+
+    Parameters
+    ----------
+    stiffness : three floats
+        C11, C12, C44, Pa.
+    electrostriction : three floats
+        Q11, Q12, Q44 with e_yz = Q44 Py Pz for the engineering shear e_yz, m^4/C^2.
+    boundary : "free", "clamped", "film", or Voigt indices
+        Which components of the mean strain are given, in the frame of the box: none, all, those
+        in the plane normal to z (a film on a thick substrate), or the ones listed.
+    strain : array, shape (6,)
+        Mean strain in the frame of the box, for the components that are given.
+    stress : array, shape (6,)
+        Mean stress in the frame of the box, Pa, for the components that are not.
+
+    Raises
+    ------
+    ValueError
+        If the stiffness is not positive or the boundary has no such name.
+    """
+
+    stiffness: tuple[float, float, float]
+    electrostriction: tuple[float, float, float]
+    boundary: str | tuple[int, ...] = "free"
+    strain: ArrayLike = (0.0,) * 6
+    stress: ArrayLike = (0.0,) * 6
+
+    def __post_init__(self) -> None:
+        """Refuse an unstable crystal and an unknown boundary."""
+        if isinstance(self.boundary, str) and self.boundary not in BOUNDARIES:
+            raise ValueError(
+                f"boundary is {self.boundary!r}, expected one of {', '.join(BOUNDARIES)}. "
+                "Choose how the mean strain is held."
+            )
+        if np.linalg.eigvalsh(self.matrix).min() <= 0:
+            raise ValueError(
+                f"stiffness is {self.stiffness}, expected C44 > 0, C11 > |C12|, C11 + 2 C12 > 0. "
+                "Give C11, C12, C44 in Pa."
+            )
+
+    @property
+    def held(self) -> list[int]:
+        """Voigt indices of the mean strain that are given."""
+        named = isinstance(self.boundary, str)
+        return list(BOUNDARIES[str(self.boundary)] if named else map(int, self.boundary))
+
+    @cached_property
+    def matrix(self) -> Array:
+        """Stiffness, shape (6, 6), Pa."""
+        return cubic(*self.stiffness)
+
+    @cached_property
+    def compliance(self) -> Array:
+        """Inverse of the stiffness, shape (6, 6), 1/Pa."""
+        return np.asarray(np.linalg.inv(self.matrix))
+
+    def mean_stress(self, spontaneous: Array, grid: Grid) -> Array:
+        """Return the mean stress, Pa, in crystal axes for the mean of e0, both shape (6,)."""
+        held = self.held
+        free = [i for i in range(6) if i not in held]
+        B = strain_rotation(grid.rotation.T)
+        C = _turned(self.matrix, B)
+        e0 = B @ spontaneous
+        elastic = np.zeros(6)
+        elastic[held] = (np.asarray(self.strain, float) - e0)[held]
+        if free:
+            rest = np.asarray(self.stress, float)[free] - C[np.ix_(free, held)] @ elastic[held]
+            elastic[free] = np.linalg.solve(C[np.ix_(free, free)], rest)
+        return np.asarray(B.T @ (C @ elastic))
+
+    def work(self, mean_stress: Array, spontaneous: Array, grid: Grid) -> float:
+        """Return the work density of the given stress on the mean strain, J/m^3.
+
+        Both arguments have shape (6,) and crystal axes; spontaneous is the mean of e0.
+        """
+        load = np.asarray(self.stress, float).copy()
+        load[self.held] = 0.0
+        strain = spontaneous + self.compliance @ mean_stress
+        return float(load @ strain_rotation(grid.rotation.T) @ strain)
+
+    def stress_modes(self, modes: Modes, grid: Grid) -> None:
+        """Replace modes of e0 by those of the stress, Pa, shape (6, *mode_shape), in place."""
+        mean = modes[:, 0, 0, 0].real / grid.size
+        real = modes.real.dtype
+        x, y, z = (np.stack(k).astype(real) for k in zip(grid.odd_waves, grid.waves, strict=True))
+        constants = np.array(self.stiffness, real)
+        _stress_modes(modes, x, y, z, grid.rotation.astype(real), constants)
+        modes[:, 0, 0, 0] = self.mean_stress(np.asarray(mean, float), grid) * grid.size
+
+
+def strain_rotation(R: ArrayLike) -> Array:
+    """Return the matrix that turns engineering strains, shape (6, 6): e' = R e R^T.
+
+    Its transpose turns stresses back: sigma = B^T sigma'.
+    """
+    R = np.asarray(R, float)
+    B = np.empty((6, 6))
+    for column, (k, m) in enumerate(PAIRS):
+        e = np.zeros((3, 3))
+        e[k, m] += 0.5
+        e[m, k] += 0.5
+        turned = R @ e @ R.T
+        B[:, column] = [turned[i, j] * (1 if i == j else 2) for i, j in PAIRS]
+    return B
+
+
+def _turned(C: Array, B: Array) -> Array:
+    """Return a stiffness after the rotation of strains by B."""
+    inverse = np.linalg.inv(B)
+    return np.asarray(inverse.T @ C @ inverse)
+
+
+@jit
+def _stress_modes(e: Modes, x: Array, y: Array, z: Array, R: Array, C: Array) -> None:
+    """Write the stress over e0; x, y, z hold the odd and the full wave numbers of an axis."""
+    ox, oy, oz, fx, fy, fz = x[0], y[0], z[0], x[1], y[1], z[1]
+    c11, c12, c44 = C[0], C[1], C[2]
+    split, both = c11 - c12 - 2 * c44, c12 + c44
+    for i in range(e.shape[1]):
+        for j in range(e.shape[2]):
+            for m in range(e.shape[3]):
+                a, b, c = ox[i], oy[j], oz[m]
+                alone = (fx[i] != 0) + (fy[j] != 0) + (fz[m] != 0) == 1
+                if alone and a * a + b * b + c * c == 0:
+                    # a wave with one Nyquist component keeps its direction, others have none
+                    a, b, c = fx[i], fy[j], fz[m]
+                k0 = R[0, 0] * a + R[0, 1] * b + R[0, 2] * c
+                k1 = R[1, 0] * a + R[1, 1] * b + R[1, 2] * c
+                k2 = R[2, 0] * a + R[2, 1] * b + R[2, 2] * c
+                trace = c12 * (e[0, i, j, m] + e[1, i, j, m] + e[2, i, j, m])
+                s0 = trace + (c11 - c12) * e[0, i, j, m]
+                s1 = trace + (c11 - c12) * e[1, i, j, m]
+                s2 = trace + (c11 - c12) * e[2, i, j, m]
+                s3, s4, s5 = c44 * e[3, i, j, m], c44 * e[4, i, j, m], c44 * e[5, i, j, m]
+                q = k0 * k0 + k1 * k1 + k2 * k2
+                if q > 0:
+                    d0 = 1 / (c44 * q + split * k0 * k0)
+                    d1 = 1 / (c44 * q + split * k1 * k1)
+                    d2 = 1 / (c44 * q + split * k2 * k2)
+                    u0 = d0 * (s0 * k0 + s5 * k1 + s4 * k2)
+                    u1 = d1 * (s5 * k0 + s1 * k1 + s3 * k2)
+                    u2 = d2 * (s4 * k0 + s3 * k1 + s2 * k2)
+                    along = both / (1 + both * (d0 * k0 * k0 + d1 * k1 * k1 + d2 * k2 * k2))
+                    shared = along * (k0 * u0 + k1 * u1 + k2 * u2)
+                    u0 -= d0 * k0 * shared
+                    u1 -= d1 * k1 * shared
+                    u2 -= d2 * k2 * shared
+                    volume = c12 * (k0 * u0 + k1 * u1 + k2 * u2)
+                    s0 -= volume + (c11 - c12) * k0 * u0
+                    s1 -= volume + (c11 - c12) * k1 * u1
+                    s2 -= volume + (c11 - c12) * k2 * u2
+                    s3 -= c44 * (k1 * u2 + k2 * u1)
+                    s4 -= c44 * (k0 * u2 + k2 * u0)
+                    s5 -= c44 * (k0 * u1 + k1 * u0)
+                e[0, i, j, m], e[1, i, j, m], e[2, i, j, m] = -s0, -s1, -s2
+                e[3, i, j, m], e[4, i, j, m], e[5, i, j, m] = -s3, -s4, -s5

@@ -1,0 +1,236 @@
+"""The free energy of a ferroelectric in a periodic box of one to three dimensions. SI units.
+
+F = int [f_L(P) + f_G(grad P) + f_el + f_es - E.P] dV (mesoscale.md, section 3):
+Landau to eighth order, the full cubic gradient energy, elasticity (`elasticity`) and the
+depolarizing field E_d(k) = -k (k.P) / (eps0 eps_b k^2). Components along the crystal axes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from multiscale.mesoscale import pointwise, polynomial
+from multiscale.mesoscale.elasticity import Elasticity
+from multiscale.mesoscale.grid import PAIRS, Grid, Modes
+from multiscale.units import EPSILON0
+
+Array = NDArray[Any]  # float32 or float64
+
+
+@dataclass(frozen=True)
+class Electrodes:
+    """What the electrodes normal to one axis of the box do to the mean polarization.
+
+    Parameters
+    ----------
+    axis : int
+        Axis of the box that is normal to the electrodes.
+    series_capacitance : float
+        Capacitance per area of what is in series, F/m^2, times the thickness, m: a dead layer of
+        permittivity eps_d and thickness d_d in series with a film d_f gives eps0 eps_d d_f / d_d.
+        0 is an open circuit, infinity a short one.
+    """
+
+    axis: int = 2
+    series_capacitance: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class FieldModel:
+    """All terms of the energy.
+
+    Parameters
+    ----------
+    grid : Grid
+        Box, cells and orientation.
+    coefficients : array, shape (6,) or (10,)
+        Landau coefficients at zero stress, SI.
+    gradient : four floats
+        G11, G12, G44, G44', J m^3/C^2.
+    elasticity : Elasticity or None
+        None leaves strain out.
+    background_permittivity : float or None
+        Relative; None leaves the depolarizing field out.
+    electrodes : Electrodes or None
+        None is a short circuit: the mean polarization feels no field.
+    local_field : array, shape (3, nx, ny, nz), or None
+        Quenched field, V/m: random fields, dipole defects, or that of `charge_field`.
+    local_curvature : array, shape (nx, ny, nz), or None
+        Quenched shift of 2 a1, J m/C^2: random transition temperature.
+    kT : float
+        Temperature, J; 0 is without noise.
+    single : bool
+        Fields in single precision.
+
+    Raises
+    ------
+    UnboundedError, ValueError
+        If the Landau energy has no lower bound or the gradient energy is negative.
+    """
+
+    grid: Grid
+    coefficients: ArrayLike
+    gradient: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    elasticity: Elasticity | None = None
+    background_permittivity: float | None = None
+    electrodes: Electrodes | None = None
+    local_field: Array | None = None
+    local_curvature: Array | None = None
+    kT: float = 0.0  # noqa: N815
+    single: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse energies without a lower bound."""
+        polynomial.require_bounded(self.landau)
+        for k in ((1, 0, 0), (1, 1, 0), (1, 1, 1)):
+            lowest = float(np.linalg.eigvalsh(self._gradient_matrix(np.outer(k, k))).min())
+            if lowest < 0:
+                raise ValueError(
+                    f"gradient energy is {lowest:.3g} J m^3/C^2 for waves along {k}, expected at "
+                    "least 0. Check the signs and the convention of G11, G12, G44, G44'."
+                )
+
+    @cached_property
+    def landau(self) -> Array:
+        """Landau coefficients to eighth order, shape (10,)."""
+        return np.asarray(polynomial.pad_terms(self.coefficients)[0])
+
+    @property
+    def dtype(self) -> type[np.floating]:
+        """Precision of the fields."""
+        return np.float32 if self.single else np.float64
+
+    # -- quadratic part, in Fourier space --------------------------------------------------------
+
+    def _gradient_matrix(self, K: Array) -> Array:
+        """Return the stiffness of waves with products K = k k, shape (..., 3, 3), J m/C^2."""
+        g11, g12, g44, g44p = self.gradient
+        trace = np.trace(K, axis1=-2, axis2=-1)[..., None, None]
+        diagonal = np.eye(3) * ((g11 - g44 - g44p) * K + (g44 + g44p) * trace)
+        return np.asarray(diagonal + (1 - np.eye(3)) * (g12 + g44 - g44p) * K)
+
+    def depolarization_matrix(self, plane: int) -> Array:
+        """Return d(-E_d)/dP of the modes of one plane, shape (ny, nzr, 3, 3), m/F."""
+        K = self.grid.products(plane)
+        out = np.zeros_like(K)
+        if self.background_permittivity is None:
+            return out
+        eps = EPSILON0 * self.background_permittivity
+        trace = np.trace(K, axis1=-2, axis2=-1)[..., None, None]
+        np.divide(K, eps * trace, out=out, where=trace > 0)
+        if plane == 0 and self.electrodes is not None:
+            n = self.grid.rotation[:, self.electrodes.axis]
+            out[0, 0] = np.outer(n, n) / (eps + self.electrodes.series_capacitance)
+        return out
+
+    def gradient_matrix(self, plane: int) -> Array:
+        """Return the stiffness against gradients of the modes of one plane, J m/C^2."""
+        return self._gradient_matrix(self.grid.products(plane))
+
+    def linear_matrix(self, plane: int) -> Array:
+        """Return gradient and depolarization of one plane, shape (ny, nzr, 3, 3), J m/C^2."""
+        return self.gradient_matrix(plane) + self.depolarization_matrix(plane)
+
+    # -- the rest, cell by cell ------------------------------------------------------------------
+
+    def spontaneous_strain(self, P: Array) -> Array:
+        """Return e0 = Q P P, shape (6, nx, ny, nz); P of shape (3, nx, ny, nz)."""
+        assert self.elasticity is not None
+        out = np.empty((6, *self.grid.shape), P.dtype)
+        Q = np.asarray(self.elasticity.electrostriction, P.dtype)
+        pointwise.spontaneous_strain(P.reshape(3, -1), Q, out.reshape(6, -1))
+        return out
+
+    def stress(self, P: Array) -> Array:
+        """Return the stress in mechanical equilibrium, Pa, shape (6, nx, ny, nz)."""
+        assert self.elasticity is not None
+        modes = self.grid.forward(self.spontaneous_strain(P))
+        self.elasticity.stress_modes(modes, self.grid)
+        return self.grid.backward(modes)
+
+    def strain(self, P: Array) -> Array:
+        """Return the strain, engineering shear, crystal axes, shape (6, nx, ny, nz)."""
+        assert self.elasticity is not None
+        elastic = np.tensordot(self.elasticity.compliance, self.stress(P), axes=1)
+        return np.asarray(self.spontaneous_strain(P) + elastic)
+
+    def nonlinear_force(self, P: Array, shift: float = 0.0) -> Array:
+        """Return -dF/dP without 2 a1, gradient and depolarization, plus shift P; V/m."""
+        out = np.empty_like(P)
+        flat, a = P.reshape(3, -1), np.asarray(self.landau, P.dtype)
+        if self.elasticity is None:
+            pointwise.force_free(flat, a, P.dtype.type(shift), out.reshape(3, -1))
+        else:
+            Q = np.asarray(self.elasticity.electrostriction, P.dtype)
+            s = self.stress(P).reshape(6, -1)
+            pointwise.force_strained(flat, a, P.dtype.type(shift), Q, s, out.reshape(3, -1))
+        if self.local_field is not None:
+            out += self.local_field
+        if self.local_curvature is not None:
+            out -= self.local_curvature * P
+        return out
+
+    def linear_force(self, P: Array) -> Array:
+        """Return gradient and depolarization times P, V/m."""
+        modes = self.grid.forward(P)
+        for plane in range(self.grid.shape[0]):
+            modes[:, plane] = np.einsum("yzij,jyz->iyz", self.linear_matrix(plane), modes[:, plane])
+        return self.grid.backward(modes)
+
+    def force(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> Array:
+        """Return the driving field E - dF/dP, V/m, shape (3, nx, ny, nz); E in crystal axes."""
+        applied = np.asarray(E, float).reshape(3, 1, 1, 1)
+        rest = self.nonlinear_force(P) - 2 * self.landau[0] * P
+        return np.asarray(applied + rest - self.linear_force(P))
+
+    def energies(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> dict[str, float]:
+        """Return the mean density of each term, J/m^3; their sum is what relaxation lowers."""
+        flat = P.reshape(1, 3, -1).astype(float)
+        out = {"landau": float(polynomial.energy_density(flat, self.landau[None]).mean())}
+        modes = self.grid.forward(P)
+        out["gradient"] = self._quadratic(modes, self.gradient_matrix)
+        out["electrostatic"] = self._quadratic(modes, self.depolarization_matrix)
+        out["elastic"] = self._elastic_energy(P)
+        out["applied"] = -float(P.mean(axis=(1, 2, 3)) @ np.asarray(E, float))
+        out["disorder"] = 0.0
+        if self.local_field is not None:
+            out["disorder"] -= float(np.sum(self.local_field * P) / self.grid.size)
+        if self.local_curvature is not None:
+            out["disorder"] += float(np.sum(self.local_curvature * P**2) / (2 * self.grid.size))
+        return out
+
+    def energy(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> float:
+        """Return the mean energy density, J/m^3."""
+        return sum(self.energies(P, E).values())
+
+    def _elastic_energy(self, P: Array) -> float:
+        if self.elasticity is None:
+            return 0.0
+        s = self.stress(P).reshape(6, -1)
+        S = self.elasticity.compliance
+        stored = 0.5 * np.einsum("in,ij,jn->", s, S, s) / self.grid.size
+        e0 = self.spontaneous_strain(P).reshape(6, -1).mean(axis=1)
+        return float(stored - self.elasticity.work(s.mean(axis=1), e0, self.grid))
+
+    def _quadratic(self, modes: Modes, matrix: Callable[[int], Array]) -> float:
+        """Return half of P* A P per cell; modes that stand for two count twice."""
+        nz = self.grid.shape[2]
+        weight = np.full(self.grid.mode_shape[2], 2.0)
+        weight[0] = 1.0
+        if nz % 2 == 0:
+            weight[nz // 2] = 1.0
+        total = 0.0
+        for plane in range(self.grid.shape[0]):
+            p = modes[:, plane]
+            Ap = np.einsum("yzij,jyz->iyz", matrix(plane), p)
+            total += float((np.sum(np.conj(p) * Ap, axis=0).real @ weight).sum())
+        return 0.5 * total / self.grid.size**2
+
+
+def pair_matrix(components: Array) -> Array:
+    """Return symmetric matrices (..., 3, 3) as components (6, ...) in Voigt order."""
+    return np.stack([components[..., i, j] for i, j in PAIRS])

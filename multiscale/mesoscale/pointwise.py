@@ -1,0 +1,105 @@
+"""Compiled passes over the cells of the field model: what happens at a point.
+
+Fields have shape (3, cell) and (6, cell); Voigt order xx yy zz yz xz xy. The polynomial is that
+of `multiscale.mesoscale.polynomial`.
+"""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from multiscale.compiled import inlined, jit
+from multiscale.mesoscale.polynomial import slope
+
+Array = NDArray[Any]  # real or complex, single or double: compiled for each
+
+
+@jit
+def spontaneous_strain(P: Array, Q: Array, out: Array) -> None:
+    """Write e0 = Q P P; Q is (Q11, Q12, Q44), m^4/C^2, and out has shape (6, cell)."""
+    q11, q12, q44 = Q[0], Q[1], Q[2]
+    for i in range(P.shape[1]):
+        x, y, z = P[0, i], P[1, i], P[2, i]
+        xx, yy, zz = x * x, y * y, z * z
+        out[0, i] = q11 * xx + q12 * (yy + zz)
+        out[1, i] = q11 * yy + q12 * (zz + xx)
+        out[2, i] = q11 * zz + q12 * (xx + yy)
+        out[3, i] = q44 * y * z
+        out[4, i] = q44 * x * z
+        out[5, i] = q44 * x * y
+
+
+@jit
+def force_free(P: Array, a: Array, shift: float, out: Array) -> None:
+    """Write -df/dP + 2 a1 P + shift P: the Landau force without its linear part, V/m."""
+    for i in range(P.shape[1]):
+        _landau_force(P, a, shift, out, i)
+
+
+@jit
+def force_strained(P: Array, a: Array, shift: float, Q: Array, s: Array, out: Array) -> None:
+    """Write the Landau force as above and that of the stress s (6, cell), Pa, on e0(P)."""
+    q11, q12, q44 = 2 * Q[0], 2 * Q[1], Q[2]
+    for i in range(P.shape[1]):
+        x, y, z = P[0, i], P[1, i], P[2, i]
+        s0, s1, s2, s3, s4, s5 = s[0, i], s[1, i], s[2, i], s[3, i], s[4, i], s[5, i]
+        _landau_force(P, a, shift, out, i)
+        out[0, i] += x * (q11 * s0 + q12 * (s1 + s2)) + q44 * (z * s4 + y * s5)
+        out[1, i] += y * (q11 * s1 + q12 * (s2 + s0)) + q44 * (x * s5 + z * s3)
+        out[2, i] += z * (q11 * s2 + q12 * (s0 + s1)) + q44 * (y * s3 + x * s4)
+
+
+@inlined
+def _landau_force(P: Array, a: Array, shift: float, out: Array, i: int) -> None:
+    x, y, z = P[0, i] * P[0, i], P[1, i] * P[1, i], P[2, i] * P[2, i]
+    out[0, i] = P[0, i] * (shift - 2 * slope(x, y, z, a))
+    out[1, i] = P[1, i] * (shift - 2 * slope(y, z, x, a))
+    out[2, i] = P[2, i] * (shift - 2 * slope(z, x, y, a))
+
+
+@jit
+def apply(matrix: Array, modes: Array, out: Array) -> None:
+    """Write matrix times modes: (6, mode) symmetric, (3, mode), Voigt order."""
+    for i in range(modes.shape[1]):
+        x, y, z = modes[0, i], modes[1, i], modes[2, i]
+        out[0, i] = matrix[0, i] * x + matrix[5, i] * y + matrix[4, i] * z
+        out[1, i] = matrix[5, i] * x + matrix[1, i] * y + matrix[3, i] * z
+        out[2, i] = matrix[4, i] * x + matrix[3, i] * y + matrix[2, i] * z
+
+
+@jit
+def predict(P: Array, N: Array, decay: Array, first: Array, out: Array) -> None:
+    """Write decay P + first N for modes (3, mode) and symmetric matrices (6, mode)."""
+    for i in range(P.shape[1]):
+        x, y, z, u, v, w = P[0, i], P[1, i], P[2, i], N[0, i], N[1, i], N[2, i]
+        d, f = decay, first
+        out[0, i] = (d[0, i] * x + d[5, i] * y + d[4, i] * z) + (
+            f[0, i] * u + f[5, i] * v + f[4, i] * w
+        )
+        out[1, i] = (d[5, i] * x + d[1, i] * y + d[3, i] * z) + (
+            f[5, i] * u + f[1, i] * v + f[3, i] * w
+        )
+        out[2, i] = (d[4, i] * x + d[3, i] * y + d[2, i] * z) + (
+            f[4, i] * u + f[3, i] * v + f[2, i] * w
+        )
+
+
+@jit
+def correct(P: Array, N: Array, old: Array, second: Array) -> float:
+    """Add second (N - old) to P in place; return the largest change of one amplitude, squared."""
+    largest = 0.0
+    m = second
+    for i in range(P.shape[1]):
+        u, v, w = N[0, i] - old[0, i], N[1, i] - old[1, i], N[2, i] - old[2, i]
+        a = m[0, i] * u + m[5, i] * v + m[4, i] * w
+        b = m[5, i] * u + m[1, i] * v + m[3, i] * w
+        c = m[4, i] * u + m[3, i] * v + m[2, i] * w
+        P[0, i] += a
+        P[1, i] += b
+        P[2, i] += c
+        size = (
+            a.real * a.real + a.imag * a.imag + b.real * b.real + b.imag * b.imag
+            + c.real * c.real + c.imag * c.imag
+        )  # fmt: skip
+        largest += size
+    return largest

@@ -38,6 +38,15 @@ class Electrodes:
     axis: int = 2
     series_capacitance: float = 0.0
 
+    def film_field(self, voltage: float, thickness: float, permittivity: float) -> float:
+        """Return the field, V/m, that a voltage on the stack puts on an unpolarized film.
+
+        thickness is that of the film, m, and permittivity its relative background.
+        """
+        eps, series = EPSILON0 * permittivity, self.series_capacitance
+        share = 1.0 if np.isinf(series) else series / (eps + series)
+        return voltage / thickness * share
+
 
 @dataclass(frozen=True, eq=False)
 class FieldModel:

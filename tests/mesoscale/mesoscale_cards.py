@@ -22,3 +22,21 @@ def electrostriction(q11, q12, q44):
     Q = np.diag([q11] * 3 + [q44] * 3)
     Q[:3, :3] += q12 * (1 - np.eye(3))
     return Q
+
+
+def cubic_inverse(c11, c12, c44):
+    M = np.full((3, 3), c12) + (c11 - c12) * np.eye(3)
+    inverse = np.linalg.inv(M)
+    return inverse[0, 0], inverse[0, 1], 1 / c44
+
+
+C_PBTIO3 = cubic_inverse(8.0e-12, -2.5e-12, 9.0e-12)
+C_BATIO3 = (27.5e10, 17.9e10, 5.43e10)
+S_BATIO3 = cubic_inverse(*C_BATIO3)
+Q_BATIO3 = (
+    S_BATIO3[0] * 14.2e9 - 2 * S_BATIO3[1] * 0.74e9,
+    -S_BATIO3[0] * 0.74e9 + S_BATIO3[1] * (14.2e9 - 0.74e9),
+    1.57e9 / C_BATIO3[2],
+)
+P0_PBTIO3, F0_PBTIO3 = 0.7570392, -7.390753e7
+P0_BATIO3, F0_BATIO3 = 0.2652302, -2.368287e6

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from multiscale.landau.polynomials import (
-    EXPONENTS,
     Array,
     curvature,
+    degree_of,
     field,
     free_energy,
     invariants,
@@ -65,8 +65,8 @@ def _line(order: int, direction: tuple[float, ...]) -> Array:
     """Return the matrix (order // 2, n_terms) that turns coefficients into those along a line."""
     n = np.array(direction)
     basis = invariants(n / np.linalg.norm(n), order)
-    power = np.array([sum(EXPONENTS[name]) for name in terms(order)])
-    return np.where(power == np.arange(1, order // 2 + 1)[:, None], basis, 0.0)
+    power = np.array([degree_of(name) for name in terms(order)])
+    return np.where(power == 2 * np.arange(1, order // 2 + 1)[:, None], basis, 0.0)
 
 
 def stationary_along(a: ArrayLike, direction: ArrayLike) -> Array:
@@ -141,7 +141,7 @@ def boundedness(a: ArrayLike) -> Boundedness:
     around its best point). A form that vanishes altogether is passed over for the next lower one.
     """
     a = np.nan_to_num(np.asarray(a, dtype=np.float64))
-    power = np.array([2 * sum(EXPONENTS[name]) for name in terms(order_of(a))])
+    power = np.array([degree_of(name) for name in terms(order_of(a))])
     top = int(power[np.flatnonzero(a)].max(initial=2))
     leading = np.where(power == top, a, 0.0)
     squares, step = _simplex(60), 1 / 60

@@ -3,30 +3,18 @@
 G(P) = a1 sum Pi^2 + a11 sum Pi^4 + a12 sum_{i<j} Pi^2 Pj^2 + a111 sum Pi^6 + ... : no factor 1/2
 on a1 (the convention of Haun et al., J. Appl. Phys. 62, 3331 (1987)); P in C/m^2, G in J/m^3.
 Each term is one symmetric sum of monomials in (Px^2, Py^2, Pz^2), named by the indices of its
-first monomial; energy, derivatives and the fit's regression matrix all come from that one table.
+first monomial, and found by projection onto the invariants of the group (bases.py); energy,
+derivatives and the fit's regression matrix all come from that one basis.
 """
 
 from functools import cache
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from multiscale.landau.bases import cubic
 
-EXPONENTS = {
-    "a1": (1, 0, 0),
-    "a11": (2, 0, 0),
-    "a12": (1, 1, 0),
-    "a111": (3, 0, 0),
-    "a112": (2, 1, 0),
-    "a123": (1, 1, 1),
-    "a1111": (4, 0, 0),
-    "a1112": (3, 1, 0),
-    "a1122": (2, 2, 0),
-    "a1123": (2, 1, 1),
-}
-"""Powers of (Px^2, Py^2, Pz^2) in the first monomial of each term; the others are permutations."""
+Array = NDArray[np.float64]
 
 TERMS = ("a1", "a11", "a12", "a111", "a112", "a123")
 """Terms of the sixth-order polynomial, the order of every coefficient array."""
@@ -46,7 +34,12 @@ def terms(order: int = 6) -> tuple[str, ...]:
     """
     if order not in (2, 4, 6, 8):
         raise ValueError(f"order is {order!r}, expected 2, 4, 6 or 8. Choose one of these.")
-    return tuple(name for name, powers in EXPONENTS.items() if 2 * sum(powers) <= order)
+    return cubic(order).names
+
+
+def degree_of(term: str) -> int:
+    """Return the power of P of a term: "a112" has three indices, so six."""
+    return 2 * (len(term) - 1)
 
 
 def order_of(a: ArrayLike) -> int:
@@ -62,23 +55,25 @@ def order_of(a: ArrayLike) -> int:
         return _ORDERS[n_terms]
     raise ValueError(
         f"the coefficient array has {n_terms} terms, expected 1, 3, 6 or 10 (orders 2, 4, 6, 8). "
-        f"List them in the order {', '.join(EXPONENTS)}."
+        f"List them in the order {', '.join(terms(8))}."
     )
 
 
 def coefficient_units(order: int = 6) -> tuple[str, ...]:
     """Return the SI unit of each coefficient, in the order of terms(order)."""
-    return tuple(f"J*m^{n * 4 - 3}/C^{n * 2}" for n in (sum(EXPONENTS[t]) for t in terms(order)))
+    return tuple(f"J*m^{2 * n - 3}/C^{n}" for n in map(degree_of, terms(order)))
 
 
 @cache
 def _monomials(order: int) -> tuple[NDArray[np.intp], Array]:
     """Return the powers of each monomial (3, n_monomials), and which term each belongs to."""
-    owners = [(p, t) for t, n in enumerate(terms(order)) for p in set(permutations(EXPONENTS[n]))]
-    owners.sort(key=lambda owner: (owner[1], owner[0]))
-    membership = np.zeros((len(owners), len(terms(order))))
-    membership[np.arange(len(owners)), [t for _, t in owners]] = 1
-    return np.array([p for p, _ in owners]).T, membership
+    basis = cubic(order)
+    owners = sorted(
+        (t, tuple(int(n) // 2 for n in basis.powers[m])) for t, m in np.argwhere(basis.rows)
+    )
+    membership = np.zeros((len(owners), len(basis.names)))
+    membership[np.arange(len(owners)), [t for t, _ in owners]] = 1
+    return np.array([p for _, p in owners]).T, membership
 
 
 def _powers(P: Array, order: int) -> tuple[Array, Array, Array]:

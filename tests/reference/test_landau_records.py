@@ -81,7 +81,7 @@ def test_strontium_titanate_is_a_quantum_paraelectric():
             "bell",
             "0.26523 C",
             "26.523 C",
-            "polarization at 298 K is 0.2652 .*ratio is 100.0: .*uC/cm",
+            "is 0.2652 .*ratio is 100.0: .*uC/cm",
         ),
     ],
 )

@@ -1,7 +1,8 @@
 """Records of published materials, read from the TOML files that ship with the package.
 
 A record holds what is known: a reference structure with Born charges, a Landau set, elasticity,
-electrostriction, gradient energy. Its parts are the classes of `multiscale.records`.
+electrostriction, gradient energy, an effective Hamiltonian. Its parts are the classes of
+`multiscale.records` and `multiscale.records_lattice`.
 """
 
 import tomllib
@@ -21,6 +22,7 @@ from multiscale.records import (
     Rotation,
     Structure,
 )
+from multiscale.records_lattice import Lattice
 from multiscale.records_units import Number
 from multiscale.resources import data_path
 from multiscale.stages.options import Table, explain
@@ -42,12 +44,17 @@ class Material(Table, frozen=True):
     electrostriction: Electrostriction | None = None
     gradient: GradientEnergy | None = None
     rotation: Rotation | None = None
+    lattice: Lattice | None = None
     background_permittivity: Number | None = None
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "Material":
         if self.elastic is not None and self.electrostriction is not None:
             self.electrostriction.agrees(self.elastic.matrix())
+        if self.structure is not None and self.lattice is not None:
+            raise ValueError(
+                "structure and lattice are both given, expected atoms or modes. Make two records."
+            )
         return self
 
     def supercell(self, size: tuple[int, int, int] | int) -> ase.Atoms:
@@ -63,6 +70,8 @@ class Material(Table, frozen=True):
             cell=structure.vectors(),
             pbc=True,
         )
+        if self.lattice is not None:
+            cell.set_masses([self.lattice.mass])
         atoms: ase.Atoms = cell.repeat(size)
         return atoms
 
@@ -105,6 +114,8 @@ class Material(Table, frozen=True):
         return atoms
 
     def _structure(self) -> Structure:
+        if self.lattice is not None:
+            return self.lattice.structure()
         if self.structure is None:
             have = ", ".join(name for name in names() if load(name).structure is not None)
             raise ValueError(

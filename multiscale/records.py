@@ -86,10 +86,12 @@ class Structure(Table, frozen=True):
     def born_charges(self) -> Array:
         """Return the Born charges of the unit cell in e, shape (n_sites, 3, 3).
 
-        The mean over the sites is taken off each, so that they sum to zero (acoustic sum rule).
+        The mean over the sites is taken off each, so that they sum to zero (acoustic sum rule). A
+        single site is a local mode, which carries its charge as it is.
         """
         diagonal = np.array([site.born_charge for site in self.sites])
-        diagonal -= diagonal.mean(axis=0)
+        if len(self.sites) > 1:
+            diagonal -= diagonal.mean(axis=0)
         return np.asarray(diagonal[:, :, None] * np.eye(3))
 
 

@@ -17,7 +17,7 @@ CORE = {
 }  # fmt: skip
 BORDER = {
     "schema", "schema_tables", "schema_variables", "materials", "records", "records_landau",
-    "records_units", "stages",
+    "records_lattice", "records_units", "stages",
 }  # fmt: skip
 EDGE = {"pipeline", "plotting", "cli", "cli_files", "cli_studies", "__main__", "__init__"}
 NOT_IN_CORE = {"xarray", "pydantic", "typer", "tqdm", "logging", "matplotlib", "jinja2", "tomllib"}

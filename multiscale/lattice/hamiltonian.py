@@ -79,6 +79,8 @@ class EffectiveHamiltonian:
         self._check()
         self.reference = np.diag(np.array(self.size) * parameters.a0)
         self._inverse = np.linalg.inv(self.reference)
+        self._stiffness = self.n_cells * parameters.stiffness()
+        self._sites: tuple[object, Array] | None = None
         self._tables = quadratic.tables(self.size, parameters, self.inhomogeneous)
         rows = 6 if self.inhomogeneous else 3
         self._fields = torch.zeros((rows, *self.size), dtype=torch.float64)
@@ -191,12 +193,10 @@ class EffectiveHamiltonian:
         f = back[:3].reshape(3, -1)
         local = self._local.reshape(6, -1)
         own, pull, outer = passes.forces(u, f, flat, local, shape.strain, self.site, self.kind)
-        stretched = self.n_cells * (self.parameters.stiffness() @ shape.strain)
+        stretched = self._stiffness @ shape.strain
         return own + 0.5 * float(stretched @ shape.strain), pull + stretched, outer, f
 
-    def _push(
-        self, system: System, s: int, charges: Array, force: Array, virial: Array
-    ) -> float:
+    def _push(self, system: System, s: int, charges: Array, force: Array, virial: Array) -> float:
         """Add the local fields to forces and virial; return their energy."""
         assert self.local_field is not None
         assert system.sites is not None
@@ -216,7 +216,11 @@ class EffectiveHamiltonian:
                 f"expected one for each of {self.n_cells} cells, and sites. Make it with "
                 "EffectiveHamiltonian.system() or from a record with [lattice]."
             )
-        return np.ascontiguousarray(system.sites.charges[:, 0, 0].numpy())
+        # The sites are the same object all along a trajectory.
+        if self._sites is None or self._sites[0] is not system.sites:
+            charges = np.ascontiguousarray(system.sites.charges[:, 0, 0].numpy())
+            self._sites = (system.sites, charges)
+        return self._sites[1]
 
     def _check(self) -> None:
         N = self.n_cells

@@ -35,7 +35,7 @@ class Plateau(NamedTuple):
     state: State
 
 
-def scan(
+def scan(  # noqa: PLR0913 (a simulation has this many parts)
     potential: Potential,
     system: System,
     ensemble: Ensemble | Callable[[float], Ensemble],

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from multiscale.atoms.kinematics import from_voigt, voigt
 
 Array = NDArray[np.float64]
+_OFF = ~np.eye(3, dtype=np.bool_)
+_NO_SHEAR, _ONE = np.zeros(3), np.eye(3)
 _DOUBLE = np.array([1.0, 1, 1, 2, 2, 2])
 
 
@@ -29,6 +31,10 @@ class Shape(NamedTuple):
 def shape_of(cell: Array, inverse: Array) -> Shape:
     """Return the shape of a cell (3, 3) in angstrom; inverse is that of the reference cell."""
     F = inverse @ cell
+    if not np.any(F[_OFF]):  # three lengths: most runs, at every step
+        d = F.diagonal()
+        volume = float(abs(np.linalg.det(cell)))
+        return Shape(np.append(d - 1, _NO_SHEAR), F, _ONE, volume, (d, _ONE))
     values, vectors = np.linalg.eigh(F @ F.T)
     root = np.sqrt(values)
     U = (vectors * root) @ vectors.T

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
+import ase
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.kinematics import closest_distance, from_voigt, strain, voigt
 from multiscale.atoms.system import Sites, System
 from multiscale.stages.engines import load_engine
+from multiscale.stages.lattice_engine import check_lattice, lattice_engine
 from multiscale.stages.options import (
     Angstrom,
     GigaPascal,
@@ -37,7 +39,9 @@ _RUN = ("temperature", "walker", "time")
 class SimulationOptions(StageOptions, frozen=True):
     """Crystal, bath and length of a run."""
 
-    potential: str = Field("pbtio3-pbesol", description="shipped name, folder, or mace:FILE, ...")
+    potential: str = Field(
+        "pbtio3-pbesol", description="shipped name, folder, mace:FILE, or lattice (the material's)"
+    )
     material: str = Field("pbtio3", description="record with the reference structure")
     size: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
         (2, 2, 2), description="unit cells along x, y, z"
@@ -152,18 +156,17 @@ def prepare(
     if options.in_plane_lattice is not None:
         lengths = [options.in_plane_lattice * n for n in options.size[:2]]
         start.set_cell(np.diag([*lengths, start.cell[2, 2]]), scale_atoms=True)
-    if (distance := closest_distance(start.positions, np.array(start.cell))) < CLOSEST:
-        raise ValueError(
-            f"closest atoms of the start are {distance:.3g} angstrom apart, expected at least "
-            f"{CLOSEST}. Correct in_plane_lattice, or the structure of {options.material!r}."
-        )
+    if potential is None:
+        check_lattice(options.potential, material)
+    if material.lattice is None:
+        _check_apart(start, options.material)
     sites = Sites(
         torch.from_numpy(reference.get_scaled_positions(wrap=False)),
         torch.from_numpy(material.born_charges(options.size)),
     )
     one = System.from_ase(start).replace(sites=sites)
     numbers = [stream(options.seed, millikelvin(temperature), w) for w in range(options.walkers)]
-    engine = load_engine(options.potential, options.dtype) if potential is None else potential
+    engine = _engine(options, material) if potential is None else potential
     return Walkers(
         engine=engine,
         system=System.concatenate([one] * options.walkers),
@@ -171,10 +174,33 @@ def prepare(
         kT=torch.full((options.walkers,), units.KB * temperature, dtype=torch.float64),
         generators=numbers,
         reference=np.array(reference.cell),
-        definition="model dipole"
-        if getattr(engine, "electric", False)
-        else f"Born charges of material {options.material} times displacements",
+        definition=_definition(engine, material),
     )
+
+
+def _definition(engine: Potential, material: materials.Material) -> str:
+    """Return how the polarization is defined."""
+    if getattr(engine, "electric", False):
+        return "model dipole"
+    if material.lattice is not None:
+        return f"mode charges of material {material.name} times modes"
+    return f"Born charges of material {material.name} times displacements"
+
+
+def _check_apart(start: ase.Atoms, material: str) -> None:
+    """Raise ValueError if atoms of a start overlap."""
+    if (distance := closest_distance(start.positions, np.array(start.cell))) < CLOSEST:
+        raise ValueError(
+            f"closest atoms of the start are {distance:.3g} angstrom apart, expected at least "
+            f"{CLOSEST}. Correct in_plane_lattice, or the structure of {material!r}."
+        )
+
+
+def _engine(options: SimulationOptions, material: materials.Material) -> Potential:
+    """Return the potential that the options name."""
+    if material.lattice is not None:
+        return lattice_engine(material, options.size, options.timestep)
+    return load_engine(options.potential, options.dtype)
 
 
 def make_ensemble(options: SimulationOptions, reference: Array) -> Ensemble:

@@ -1,0 +1,58 @@
+"""The effective Hamiltonian of a material record as what drives a stage: potential = "lattice"."""
+
+from multiscale import materials
+from multiscale.lattice import EffectiveHamiltonian
+from multiscale.materials import Material
+
+LATTICE = "lattice"
+Size = tuple[int, int, int]
+
+
+def check_lattice(potential: str, material: Material) -> None:
+    """Raise ValueError unless a lattice of modes meets an effective Hamiltonian, atoms a potential.
+
+    Parameters
+    ----------
+    potential : str
+        As the options name it.
+    material : Material
+        What it shall drive.
+    """
+    if potential == LATTICE and material.lattice is None:
+        have = ", ".join(name for name in materials.names() if materials.load(name).lattice)
+        raise ValueError(
+            f"potential is {LATTICE!r} with material {material.name!r}, which has no effective "
+            f"Hamiltonian, expected one of {have}. Correct structure.material."
+        )
+    if potential != LATTICE and material.lattice is not None:
+        raise ValueError(
+            f"potential is {potential!r} with material {material.name!r}, which is a lattice of "
+            f"modes and no crystal of atoms, expected {LATTICE!r}. Correct potential.name."
+        )
+
+
+def lattice_engine(material: Material, size: Size, timestep: float) -> EffectiveHamiltonian:
+    """Return the effective Hamiltonian of a record on a lattice, after a look at the time step.
+
+    Parameters
+    ----------
+    material : Material
+        With a lattice section.
+    size : three ints
+        Cells along x, y and z.
+    timestep : float
+        In ps.
+
+    Raises
+    ------
+    ValueError
+        If the time step is beyond what the stiffest mode allows.
+    """
+    engine = EffectiveHamiltonian.from_record(material, size)
+    limit = engine.longest_timestep()
+    if timestep >= limit:
+        raise ValueError(
+            f"timestep is {1000 * timestep:g} fs, expected below {1000 * limit:.3g} fs, where the "
+            f"stiffest mode of {material.name!r} becomes unstable. Take half of that or less."
+        )
+    return engine

@@ -204,17 +204,15 @@ def clamped_quartic(elasticity: Elasticity) -> NDArray[np.float64]:
 
 
 def _matrices(model: FieldModel, mobility: float, stabiliser: float, dt: float) -> Matrices:
-    nx, ny, nz = model.grid.mode_shape
-    out = np.empty((4, 6, nx, ny * nz), model.dtype)
+    out = np.empty((4, 6, *model.grid.mode_shape), model.dtype)
     L = np.full((1, 1), mobility)
     thermal = np.sqrt(2 * model.kT / model.grid.volume)
-    for plane in range(nx):
-        A = model.linear_matrix(plane).reshape(ny * nz, 3, 3)
-        values, vectors = np.linalg.eigh(A)
+    for block in model.grid.blocks():
+        values, vectors = np.linalg.eigh(model.linear_matrix(block))
         rate = mobility * (2 * model.landau[0] + stabiliser + values)
         for kind, weight in enumerate(exponential_weights(rate, L, dt, thermal)):
-            full = np.einsum("mij,mj,mkj->mik", vectors, weight, vectors)
-            out[kind, :, plane] = pair_matrix(full)
+            full = (vectors * weight[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+            out[kind, :, block] = pair_matrix(full)
     return Matrices(*out.reshape(4, 6, -1))
 
 

@@ -103,14 +103,20 @@ class Grid:
                 k[n // 2] = 0.0
         return out
 
-    def products(self, plane: int) -> NDArray[np.float64]:
-        """Return k_i k_j in crystal axes of the modes with one x index, shape (ny, nzr, 3, 3)."""
-        kx, ky, kz = np.meshgrid(self.waves[0][plane], *self.waves[1:], indexing="ij")
-        ox, oy, oz = np.meshgrid(self.odd_waves[0][plane], *self.odd_waves[1:], indexing="ij")
+    def blocks(self) -> list[slice]:
+        """Return slices of the x axis of the modes: small enough to build matrices for."""
+        nx, ny, nz = self.mode_shape
+        step = max(1, 4096 // (ny * nz))
+        return [slice(start, min(start + step, nx)) for start in range(0, nx, step)]
+
+    def products(self, block: slice) -> NDArray[np.float64]:
+        """Return k_i k_j in crystal axes of a block of modes, shape (block, ny, nzr, 3, 3)."""
+        kx, ky, kz = np.meshgrid(self.waves[0][block], *self.waves[1:], indexing="ij")
+        ox, oy, oz = np.meshgrid(self.odd_waves[0][block], *self.odd_waves[1:], indexing="ij")
         K = np.stack(
             [kx * kx, ox * oy, ox * oz, oy * ox, ky * ky, oy * oz, oz * ox, oz * oy, kz * kz],
             axis=-1,
-        )[0].reshape(*kx.shape[1:], 3, 3)
+        ).reshape(*kx.shape, 3, 3)
         return np.asarray(self.rotation @ K @ self.rotation.T)
 
     def to_crystal(self, v: ArrayLike) -> NDArray[np.float64]:

@@ -122,27 +122,27 @@ class FieldModel:
         diagonal = np.eye(3) * ((g11 - g44 - g44p) * K + (g44 + g44p) * trace)
         return np.asarray(diagonal + (1 - np.eye(3)) * (g12 + g44 - g44p) * K)
 
-    def depolarization_matrix(self, plane: int) -> Array:
-        """Return d(-E_d)/dP of the modes of one plane, shape (ny, nzr, 3, 3), m/F."""
-        K = self.grid.products(plane)
+    def depolarization_matrix(self, block: slice) -> Array:
+        """Return d(-E_d)/dP of a block of modes, shape (block, ny, nzr, 3, 3), m/F."""
+        K = self.grid.products(block)
         out = np.zeros_like(K)
         if self.background_permittivity is None:
             return out
         eps = EPSILON0 * self.background_permittivity
         trace = np.trace(K, axis1=-2, axis2=-1)[..., None, None]
         np.divide(K, eps * trace, out=out, where=trace > 0)
-        if plane == 0 and self.electrodes is not None:
+        if block.start == 0 and self.electrodes is not None:
             n = self.grid.rotation[:, self.electrodes.axis]
-            out[0, 0] = np.outer(n, n) / (eps + self.electrodes.series_capacitance)
+            out[0, 0, 0] = np.outer(n, n) / (eps + self.electrodes.series_capacitance)
         return out
 
-    def gradient_matrix(self, plane: int) -> Array:
-        """Return the stiffness against gradients of the modes of one plane, J m/C^2."""
-        return self._gradient_matrix(self.grid.products(plane))
+    def gradient_matrix(self, block: slice) -> Array:
+        """Return the stiffness against gradients of a block of modes, J m/C^2."""
+        return self._gradient_matrix(self.grid.products(block))
 
-    def linear_matrix(self, plane: int) -> Array:
-        """Return gradient and depolarization of one plane, shape (ny, nzr, 3, 3), J m/C^2."""
-        return self.gradient_matrix(plane) + self.depolarization_matrix(plane)
+    def linear_matrix(self, block: slice) -> Array:
+        """Return gradient and depolarization of a block, (block, ny, nzr, 3, 3), J m/C^2."""
+        return self.gradient_matrix(block) + self.depolarization_matrix(block)
 
     # -- the rest, cell by cell ------------------------------------------------------------------
 
@@ -186,8 +186,10 @@ class FieldModel:
     def linear_force(self, P: Array) -> Array:
         """Return gradient and depolarization times P, V/m."""
         modes = self.grid.forward(P)
-        for plane in range(self.grid.shape[0]):
-            modes[:, plane] = np.einsum("yzij,jyz->iyz", self.linear_matrix(plane), modes[:, plane])
+        for block in self.grid.blocks():
+            modes[:, block] = np.einsum(
+                "xyzij,jxyz->ixyz", self.linear_matrix(block), modes[:, block]
+            )
         return self.grid.backward(modes)
 
     def force(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> Array:
@@ -225,7 +227,7 @@ class FieldModel:
         e0 = self.spontaneous_strain(P).reshape(6, -1).mean(axis=1)
         return float(stored - self.elasticity.work(s.mean(axis=1), e0, self.grid))
 
-    def _quadratic(self, modes: Modes, matrix: Callable[[int], Array]) -> float:
+    def _quadratic(self, modes: Modes, matrix: Callable[[slice], Array]) -> float:
         """Return half of P* A P per cell; modes that stand for two count twice."""
         nz = self.grid.shape[2]
         weight = np.full(self.grid.mode_shape[2], 2.0)
@@ -233,9 +235,9 @@ class FieldModel:
         if nz % 2 == 0:
             weight[nz // 2] = 1.0
         total = 0.0
-        for plane in range(self.grid.shape[0]):
-            p = modes[:, plane]
-            Ap = np.einsum("yzij,jyz->iyz", matrix(plane), p)
+        for block in self.grid.blocks():
+            p = modes[:, block]
+            Ap = np.einsum("xyzij,jxyz->ixyz", matrix(block), p)
             total += float((np.sum(np.conj(p) * Ap, axis=0).real @ weight).sum())
         return 0.5 * total / self.grid.size**2
 

@@ -1,19 +1,22 @@
 """States of rest of the field model: loops in the limit of zero frequency. SI units.
 
-L-BFGS on the energy per cell, in variables in which every wave has about the same stiffness:
-y = M^(1/2) P with M the linear matrix of the wave plus a positive shift.
+L-BFGS (Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 7.4) on the energy of a cell,
+in variables y = M^(1/2) P in which every wave has about the same stiffness; M is the linear
+matrix of the wave over a shift, plus one. P changes by at most a small part of itself in an
+iteration and the energy never rises, so that a barrier that still stands is not jumped.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
 from multiscale.mesoscale import pointwise, polynomial
 from multiscale.mesoscale.model import FieldModel, pair_matrix
 
 Array = NDArray[np.float64]
+MEMORY = 12  # pairs of steps and slopes kept
+LARGEST_STEP = 0.05  # of one iteration, in units of the largest |P|
 
 
 class Rest(NamedTuple):
@@ -55,9 +58,9 @@ def minimise(
     E : array, shape (3,)
         Field in crystal axes, V/m.
     tolerance : float
-        Root mean square driving field over that of the largest Landau force along the start.
+        Root mean square driving field allowed at rest, over stiffness times the largest |P|.
     iterations : int
-        Largest number of L-BFGS iterations.
+        Largest number of iterations.
     frozen : array of bool, shape (3, nx, ny, nz), or None
         Components that keep their value.
 
@@ -66,49 +69,81 @@ def minimise(
     NoRestError
         If the residual is not reached.
     """
-    P = np.asarray(P, float)
+    P = np.array(P, float)
     scale = float(np.abs(P).max()) or 1.0
     stiff = max(polynomial.stiffest(model.landau, scale), abs(2 * model.landau[0]))
     half = _inverse_root(model, stiff)
-    moving = 1.0 if frozen is None else (~frozen).astype(float)
+    moving = np.ones_like(P) if frozen is None else (~frozen).astype(float)
+    pairs: list[tuple[Array, Array]] = []
+    energy, force = model.energy(P, E), moving * model.force(P, E)
+    for n in range(iterations):
+        residual = float(np.sqrt(np.mean(force**2)))
+        if residual <= tolerance * stiff * scale:
+            return Rest(P, energy, residual, n)
+        slope = -_apply(model, half, force)
+        y = _direction(slope, pairs, stiff)
+        step = moving * _apply(model, half, y)
+        if np.sum(step * force) <= 0:
+            pairs.clear()
+            y = -slope / stiff
+            step = moving * _apply(model, half, y)
+        size = min(1.0, LARGEST_STEP * scale / max(float(np.abs(step).max()), 1e-300))
+        size, energy = _search(model, P, E, energy, step, force, size)
+        P = P + size * step
+        force = moving * model.force(P, E)
+        change = -_apply(model, half, force) - slope
+        if np.sum(change * y) > 1e-12 * np.sum(change**2) / stiff:
+            pairs = [*pairs[1 - MEMORY :], (size * y, change)]
+    residual = float(np.sqrt(np.mean(force**2)))
+    raise NoRestError(Rest(P, energy, residual, iterations), tolerance * stiff * scale)
 
-    def polarization(y: Array) -> Array:
-        return np.asarray(P + moving * _apply(model, half, y.reshape(P.shape)))
 
-    def value(y: Array) -> tuple[float, Array]:
-        now = polarization(y)
-        slope = -_apply(model, half, moving * model.force(now, E)).ravel()
-        return model.energy(now, E) * model.grid.size / stiff, slope / stiff
-
-    found = minimize(
-        value,
-        np.zeros(P.size),
-        jac=True,
-        method="L-BFGS-B",
-        options={
-            "maxiter": iterations,
-            "maxfun": 2 * iterations,
-            "maxcor": 20,
-            "ftol": 1e-18,
-            "gtol": tolerance * scale / np.sqrt(stiff) * 1e-2,
-        },
+def _direction(slope: Array, pairs: list[tuple[Array, Array]], stiff: float) -> Array:
+    """Return minus the inverse Hessian times the slope, by the two loops of L-BFGS."""
+    q, used = -slope, []
+    for s, y in reversed(pairs):
+        used.append(np.sum(s * q) / np.sum(s * y))
+        q = q - used[-1] * y
+    q = (
+        q / stiff
+        if not pairs
+        else q * np.sum(pairs[-1][0] * pairs[-1][1]) / np.sum(pairs[-1][1] ** 2)
     )
-    now = polarization(found.x)
-    residual = float(np.sqrt(np.mean((moving * model.force(now, E)) ** 2)))
-    rest = Rest(now, model.energy(now, E), residual, int(found.nit))
-    if residual > tolerance * stiff * scale:
-        raise NoRestError(rest, tolerance * stiff * scale)
-    return rest
+    for (s, y), alpha in zip(pairs, reversed(used), strict=True):
+        q = q + (alpha - np.sum(y * q) / np.sum(s * y)) * s
+    return np.asarray(q)
+
+
+def _search(
+    model: FieldModel,
+    P: Array,
+    E: ArrayLike,
+    energy: float,
+    step: Array,
+    force: Array,
+    size: float,
+) -> tuple[float, float]:
+    """Return a size of the step that lowers the energy, and that energy.
+
+    Falls too small for the precision of the energy are taken as they are.
+    """
+    gain = float(np.mean(np.sum(step * force, axis=0)))
+    for _ in range(30):
+        new = model.energy(P + size * step, E)
+        if new <= energy - 1e-4 * size * gain + 1e-13 * abs(energy):
+            break
+        size *= 0.5
+    return size, new
 
 
 def _inverse_root(model: FieldModel, shift: float) -> Array:
     """Return (A / shift + 1)^(-1/2) of every wave, shape (6, mode)."""
-    planes = []
-    for plane in range(model.grid.shape[0]):
-        values, vectors = np.linalg.eigh(model.linear_matrix(plane))
+    blocks = []
+    for block in model.grid.blocks():
+        values, vectors = np.linalg.eigh(model.linear_matrix(block))
         weight = 1.0 / np.sqrt(1.0 + values / shift)
-        planes.append(pair_matrix(np.einsum("yzij,yzj,yzkj->yzik", vectors, weight, vectors)))
-    return np.stack(planes, axis=1).reshape(6, -1)
+        blocks.append(pair_matrix((vectors * weight[..., None, :]) @ np.swapaxes(vectors, -1, -2)))
+    return np.concatenate(blocks, axis=1).reshape(6, -1)
 
 
 def _apply(model: FieldModel, matrix: Array, field: Array) -> Array:

@@ -94,25 +94,49 @@ def fit_laws(
     """
     laws = tuple(laws)
     _check_laws(problem, laws)
-    n_samples = min(len(s) for s in problem.samples)
-    targets = [np.concatenate(problem.z)]
-    targets += [np.concatenate([s[i] for s in problem.samples]) for i in range(n_samples)]
-    if "barrett" in laws and saturation is None:
-        thetas = np.array([_saturation(problem, laws, y) for y in targets])
-    else:
-        thetas = np.full(len(targets), saturation or 1.0)
-    solutions = [_solve(problem, laws, y, t, bounded) for y, t in zip(targets, thetas, strict=True)]
-    X = columns(problem, laws, thetas[0])
-    best, free = solutions[0]
-    seen = mask(laws) > 0
-    residual = targets[0] - X @ best[seen]
-    unknown = _unseen(problem)
-    values = np.array([b for b, _ in solutions])
-    values[:, unknown] = np.nan
+    y = np.concatenate(problem.z)
+    theta = saturation or 1.0
+    fitted = "barrett" in laws and saturation is None
+    if fitted:
+        theta = _saturation(problem, laws, y)
+    best, free = _solve(problem, laws, y, theta, bounded)
+    X = columns(problem, laws, theta)
+    residual = y - X @ best[mask(laws) > 0]
+    drawn, thetas = [], [theta]
+    for target in y + _deviations(problem, laws, theta, best if fitted else None):
+        thetas.append(_saturation(problem, laws, target) if fitted else theta)
+        drawn.append(_solve(problem, laws, target, thetas[-1], bounded)[0])
+    values = np.array([best, *drawn])
+    values[:, _unseen(problem)] = np.nan
     return JointFit(
-        laws, values[0], values[1:], thetas, problem.reference, float(residual @ residual),
-        len(residual) - X.shape[1] - int("barrett" in laws and saturation is None), not free,
+        laws, values[0], values[1:], np.array(thetas), problem.reference,
+        float(residual @ residual), len(residual) - X.shape[1] - int(fitted), not free,
     )  # fmt: skip
+
+
+def _deviations(
+    problem: Whitened, laws: tuple[str, ...], theta: float, curved: Array | None
+) -> Array:
+    """Return the deviation of y of every sample, (n_samples, rows), within the model.
+
+    curved: the parts of the best fit if theta is fitted, too; its direction then is one more
+    column.
+    """
+
+    def tangent(R: list[Array]) -> Array:
+        X = columns(problem._replace(R=R), laws, theta)
+        if curved is None:
+            return X
+        near = columns(problem._replace(R=R), laws, theta * 1.001)
+        return np.column_stack([X, (near - X) @ curved[mask(laws) > 0]])
+
+    X = tangent(problem.R)
+    size = np.sqrt((X**2).sum(axis=0))
+    shift = []
+    for R, deviations in problem.quarters:
+        found = np.linalg.lstsq(tangent(R) / size, np.hstack(deviations).T, rcond=1e-12)[0]
+        shift.append((X / size) @ found)
+    return np.sum(shift, axis=0).T if shift else np.empty((0, len(X)))
 
 
 def columns(problem: Whitened, laws: Sequence[str], saturation: float) -> Array:

@@ -35,6 +35,7 @@ class Reduced(NamedTuple):
     R: Array  # (k, n_terms)
     z: Array  # (k,)
     samples: Array  # z of each bootstrap sample, (n_samples, k); may be (0, k)
+    blocks: Array  # weight of each block of the run in each sample, (n_samples, n_blocks)
     misfit: float  # weighted squares that no polynomial of this order explains
     points: int
     bounds: tuple[Array, Array]  # G, h: the model rises beyond the points if G a >= h
@@ -49,6 +50,7 @@ def reduce_surface(
     *,
     covariance: GridCovariance | None = None,
     influence: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
 ) -> Reduced:
     """Return the sufficient statistics of one surface.
 
@@ -68,6 +70,8 @@ def reduce_surface(
         Of the same points, which then must not be equivalent by symmetry (design.fold).
     influence : array, shape (n,), optional
         Weights of a robust fit on the whitened points.
+    blocks : array, shape (n_samples, n_blocks), optional
+        Weight of each block of the run in each sample. Without it samples are independent.
 
     Raises
     ------
@@ -95,6 +99,7 @@ def reduce_surface(
         R=R[1:, 1:] * scale[1:],
         z=z[1:, 0],
         samples=z[1:, 1:].T,
+        blocks=np.eye(len(drawn)) if blocks is None else np.asarray(blocks, dtype=np.float64),
         misfit=max(misfit, 0.0),
         points=len(f),
         bounds=rising(P, f, order, seen),
@@ -214,30 +219,54 @@ def reduce_generalised(
     samples: ArrayLike,
     order: int = 6,
     *,
-    freedom: float | None = None,
+    blocks: ArrayLike | None = None,
     influence: ArrayLike | None = None,
 ) -> Reduced:
     """Return the sufficient statistics of one surface, whitened by the covariance of its samples.
 
-    The covariance that decides how points are weighed looks better on the samples that it came
-    from than on new ones. Each quarter of the samples is therefore reduced with the covariance of
-    the other three: their spread is an honest error of the fit.
+    The covariance that decides how points are weighed looks better on the data that it came from
+    than on new ones. The spread of the samples is therefore taken a quarter of the data at a time,
+    each reduced with the covariance of the other three: an honest error of the fit.
 
-    P (n, 3) in C/m^2, f (n,) and samples (n_samples, n) in J/m^3, points not equivalent by
-    symmetry (design.fold); freedom as in covariance.grid_covariance, others as in reduce_surface.
+    Parameters
+    ----------
+    P : array, shape (n, 3)
+        C/m^2; points not equivalent by symmetry (design.fold).
+    f : array, shape (n,)
+        J/m^3.
+    samples : array, shape (n_samples, n)
+        Bootstrap samples of f.
+    order : int
+        2, 4, 6 or 8.
+    blocks : array, shape (n_samples, n_blocks), optional
+        Weight of each block of the run in each sample. Without it samples are independent.
+    influence : array, shape (n,), optional
+        As in reduce_surface.
     """
     S = np.asarray(samples, dtype=np.float64)
+    W = np.eye(len(S)) if blocks is None else np.asarray(blocks, dtype=np.float64)
+    freedom = W.shape[1] - 1.0
     every = grid_covariance(S, freedom)
-    whole = reduce_surface(P, f, None, S, order, covariance=every, influence=influence)
-    drawn = np.empty_like(whole.samples)
-    quarter = np.arange(len(S)) * QUARTERS // len(S)
+    whole = reduce_surface(P, f, None, S, order, covariance=every, influence=influence, blocks=W)
+    shift = np.zeros((len(S), whole.R.shape[1]))
+    for own, others in quarters(S, W):
+        outside = grid_covariance(others, freedom * (1 - 1 / QUARTERS))
+        part = reduce_surface(P, f, None, f + own, order, covariance=outside, influence=influence)
+        shift += np.linalg.lstsq(part.R, (part.samples - part.z).T, rcond=1e-12)[0].T
+    return whole._replace(samples=whole.z + shift @ whole.R.T)
+
+
+def quarters(samples: Array, blocks: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield what each quarter of the blocks adds to the samples, and what the others add.
+
+    samples (n_samples, n), blocks (n_samples, n_blocks) -> deviations, both (n_samples, n).
+    """
+    W = blocks - blocks.mean(axis=0)
+    pieces = np.linalg.lstsq(W, samples - samples.mean(axis=0), rcond=1e-9)[0]
+    quarter = np.arange(len(pieces)) * QUARTERS // max(len(pieces), 1)
     for k in range(QUARTERS):
         own = quarter == k
-        others = grid_covariance(S[~own], freedom)
-        part = reduce_surface(P, f, None, S[own], order, covariance=others, influence=influence)
-        shift = np.linalg.lstsq(part.R, (part.samples - part.z).T, rcond=1e-12)[0]
-        drawn[own] = whole.z + (whole.R @ shift).T
-    return whole._replace(samples=drawn)
+        yield W[:, own] @ pieces[own], W[:, ~own] @ pieces[~own]
 
 
 def solve(reduced: Reduced, *, bounded: bool = False) -> tuple[Array, Array]:

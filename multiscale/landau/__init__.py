@@ -11,11 +11,28 @@ summary       predictions of a fit with errors from its samples
 clamping      clamped, stress-free and film coefficients
 tensors       electrostriction in all conventions, piezoelectric tensors
 walls         domain walls in closed form
+films         misfit-temperature diagrams of epitaxial films, their responses
 wall_profile  any planar wall by minimisation, with elasticity and electrostatics
+groups        finite groups from generators, Molien series, projection
+bases         invariants of any group: of P, strain and P, gradients of P
+batch         energies and fields of many points at the speed of memory
 """
 
+from multiscale.landau.bases import Basis, coupling_basis, gradient_basis, polarization_basis
+from multiscale.landau.batch import energies, fields
 from multiscale.landau.clamping import clamped, film, stiffness_from_compliance, stress_free
 from multiscale.landau.coercive import Coercive, coercive_field, susceptibility
+from multiscale.landau.films import (
+    FILM_PHASES,
+    FilmDiagram,
+    film_coefficients,
+    film_diagram,
+    film_energy,
+    film_piezoelectric,
+    film_strain,
+    film_susceptibility,
+)
+from multiscale.landau.groups import molien, point_group
 from multiscale.landau.laws import CurieWeiss, curie_weiss, curie_weiss_law, interpolated
 from multiscale.landau.minima import (
     Boundedness,
@@ -69,13 +86,16 @@ from multiscale.landau.wall_profile import Wall, gradient_matrix, relax_wall, wa
 from multiscale.landau.walls import Wall180, profile_180, wall_180
 
 __all__ = [
+    "FILM_PHASES",
     "TERMS",
     "Array",
+    "Basis",
     "Boundedness",
     "Coercive",
     "CurieWeiss",
     "Elasticity",
     "Estimate",
+    "FilmDiagram",
     "Fit",
     "Law",
     "Minimum",
@@ -92,6 +112,7 @@ __all__ = [
     "clamped",
     "coefficient_units",
     "coercive_field",
+    "coupling_basis",
     "cubic_matrix",
     "curie_weiss",
     "curie_weiss_law",
@@ -99,12 +120,21 @@ __all__ = [
     "draw",
     "electrostriction",
     "electrostriction_constants",
+    "energies",
     "field",
     "field_electrostriction",
+    "fields",
     "film",
+    "film_coefficients",
+    "film_diagram",
+    "film_energy",
+    "film_piezoelectric",
+    "film_strain",
+    "film_susceptibility",
     "fit",
     "fit_strain_coupling",
     "free_energy",
+    "gradient_basis",
     "gradient_matrix",
     "ground_state",
     "highest_transition",
@@ -112,9 +142,12 @@ __all__ = [
     "interpolated",
     "invariants",
     "minima",
+    "molien",
     "order_of",
     "phase_sequence",
     "piezoelectric",
+    "point_group",
+    "polarization_basis",
     "profile_180",
     "reference_volume",
     "refit",

@@ -189,7 +189,7 @@ def invariant_rows(representation: Array) -> Array:
 def tensor_product(first: Array, second: Array) -> Array:
     """Return the representation on products of two sets of functions, the first running slowest."""
     n, a, b = len(first), first.shape[1], second.shape[1]
-    return np.einsum("nij,nkl->nikjl", first, second).reshape(n, a * b, a * b)
+    return np.asarray(np.einsum("nij,nkl->nikjl", first, second).reshape(n, a * b, a * b))
 
 
 def on_strain(g: Array) -> Array:

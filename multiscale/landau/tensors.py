@@ -153,4 +153,4 @@ def field_electrostriction(Z: ArrayLike, permittivity: float) -> Array:
     M = Z (eps0 chi)^2. Z (6, 6) in m^4/C^2, relative permittivity 1 + chi. M diverges with chi^2
     at a ferroelectric transition, Z does not.
     """
-    return np.asarray(Z, dtype=np.float64) * (EPSILON0 * (permittivity - 1)) ** 2
+    return np.asarray(np.asarray(Z) * (EPSILON0 * (permittivity - 1)) ** 2)

@@ -78,7 +78,7 @@ class EffectiveHamiltonian:
         self.local_field = None if local_field is None else np.asarray(local_field, np.float64)
         self._check()
         self.reference = np.diag(np.array(self.size) * parameters.a0)
-        self._inverse = np.linalg.inv(self.reference)
+        self._inverse = np.diag(1 / self.reference.diagonal())
         self._stiffness = self.n_cells * parameters.stiffness()
         self._sites: tuple[object, Array] | None = None
         self._tables = quadratic.tables(self.size, parameters, self.inhomogeneous)
@@ -141,8 +141,7 @@ class EffectiveHamiltonian:
         force, virial = np.empty((n * N, 3)), np.empty((n, 3, 3))
         shapes, pending = [], []
         for s in range(n):
-            shape, mu = self._gather(system, s, charges)
-            dipole[s] = mu
+            shape, dipole[s] = self._gather(system, s, charges)
             shapes.append(shape)
             pending.append(self._respond(shape))
         mu = torch.from_numpy(dipole)

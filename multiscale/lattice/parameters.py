@@ -93,7 +93,7 @@ class Parameters:
         """Return Z*^2 / (4 pi eps0 eps_inf), in eV angstrom: two dipoles u, v at R have
         coupling * (u.v - 3 (u.R)(v.R)/R^2) / R^3.
         """
-        return COULOMB * self.charge**2 / self.eps_inf
+        return float(COULOMB * self.charge**2 / self.eps_inf)
 
     def site(self) -> Array:
         """Return the parameters of a site in the order of SITE, shape (10,)."""

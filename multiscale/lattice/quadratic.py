@@ -50,7 +50,8 @@ def tables(size: Size, p: Parameters, inhomogeneous: bool) -> tuple[Array, Array
         interaction[:, x] = np.moveaxis(interaction_matrix(plane, p)[..., *_VOIGT], -1, 0)
         if inhomogeneous:
             response[:, x] = np.moveaxis(acoustic_response(plane, p)[..., *_VOIGT], -1, 0)
-    return interaction.reshape(6, -1), response.reshape(len(response), -1)
+    n = k[..., 0].size
+    return interaction.reshape(6, n), response.reshape(len(response), n)
 
 
 def stiffest(p: Parameters, amplitude: float) -> float:

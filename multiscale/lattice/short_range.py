@@ -19,7 +19,9 @@ Array = NDArray[np.float64]
 
 def bonds() -> Iterator[tuple[int, int, int]]:
     """Yield the 26 neighbours of a cell as steps of -1, 0 and 1 lattice constants."""
-    yield from (step for step in product((-1, 0, 1), repeat=3) if any(step))
+    for x, y, z in product((-1, 0, 1), repeat=3):
+        if x or y or z:
+            yield x, y, z
 
 
 def bond_matrix(step: tuple[int, int, int], j: tuple[float, ...]) -> Array:

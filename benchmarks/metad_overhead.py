@@ -106,7 +106,7 @@ def measure_batch(name: str, rounds: int) -> dict[str, object]:
 
 
 def measure_grid(d: int, symmetric: bool) -> dict[str, object]:
-    grid = settings(d, 1, symmetric).make_grid()
+    grid = settings(d, 1, symmetric).empty_bias()
     return {
         "measure": "grid", "axes": d, "symmetric_hills": symmetric, "limit_c_m2": 1.2,
         "sigma_c_m2": 0.08, "nodes": int(np.prod(grid.counts)),

@@ -21,7 +21,8 @@ from multiscale.sampling.estimators import (
     free_energy_of_bias,
     reweight,
 )
-from multiscale.sampling.grid import BiasGrid, sum_hills
+from multiscale.sampling.grid import BiasGrid
+from multiscale.sampling.hill_sum import HillSum, sum_hills
 from multiscale.sampling.hills import (
     HillsTable,
     read_colvar,
@@ -52,6 +53,7 @@ __all__ = [
     "Comparison",
     "CubicInvariants",
     "Grouping",
+    "HillSum",
     "Hills",
     "HillsTable",
     "Integrated",

@@ -82,6 +82,10 @@ class BiasGrid:
         """Return the bias at the nodes, shape (n_1, ..., n_d)."""
         return np.ascontiguousarray(self.table[:, 0]).reshape(self.counts)
 
+    def clear(self) -> None:
+        """Forget all hills."""
+        self.table[:] = 0.0
+
     def add(self, centers: Array, sigma: Array, heights: Array) -> None:
         """Add hills, in order: the same hills in the same order give the same bits.
 
@@ -123,31 +127,6 @@ class Frame:
         self.counts = np.concatenate([grid.counts, np.ones(missing, dtype=np.int64)])
         origin = np.concatenate([grid.lower, np.zeros(missing)])
         self.origin = np.stack([origin, np.concatenate([grid.spacing, np.ones(missing)])])
-
-
-def sum_hills(points: Array, centers: Array, sigma: Array, heights: Array) -> tuple[Array, Array]:
-    """Return bias (n,) and gradient (n, d) at points (n, d) by summing every hill, without a grid.
-
-    Parameters
-    ----------
-    points : array, shape (n, d)
-    centers : array, shape (n_hills, d)
-    sigma : array, shape (d,) or (n_hills, d)
-    heights : array, shape (n_hills,)
-        In eV.
-    """
-    widths = np.array(np.broadcast_to(sigma, centers.shape), dtype=float, order="C")
-    energy = np.zeros(len(points))
-    gradient = np.zeros(points.shape)
-    _sum_hills(
-        np.ascontiguousarray(points, dtype=float),
-        np.ascontiguousarray(centers, dtype=float),
-        widths,
-        np.asarray(heights, dtype=float),
-        energy,
-        gradient,
-    )
-    return energy, gradient
 
 
 @inlined
@@ -265,21 +244,3 @@ def _interpolate(
             gradient[n, 1] = d1
         if n_dims > 2:
             gradient[n, 2] = d2
-
-
-@jit
-def _sum_hills(
-    points: Array, centers: Array, sigma: Array, heights: Array, energy: Array, gradient: Array
-) -> None:
-    n_dims = points.shape[1]
-    for n in range(len(points)):
-        for i in range(len(heights)):
-            u = 0.0
-            for j in range(n_dims):
-                x = (points[n, j] - centers[i, j]) / sigma[i, j]
-                u += 0.5 * x * x
-            if u < CUTOFF:
-                e = heights[i] * STRETCH * math.exp(-u)
-                energy[n] += e + heights[i] * OFFSET
-                for j in range(n_dims):
-                    gradient[n, j] -= e * (points[n, j] - centers[i, j]) / sigma[i, j] ** 2

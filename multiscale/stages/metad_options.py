@@ -48,6 +48,10 @@ class Options(SimulationOptions, frozen=True):
     symmetric_hills: bool = Field(
         False, description="repeat every hill at its images under the cubic group"
     )
+    on_grid: bool = Field(
+        True,
+        description="interpolate the bias on a grid; false: sum all hills at every step, exact",
+    )
     bins: int = Field(41, ge=3, description="points of free_energy along each biased axis")
     discard: float = Field(
         0.2, ge=0, lt=1, description="share of the run before reweighting starts (filling)"
@@ -100,7 +104,7 @@ class Options(SimulationOptions, frozen=True):
                 "along the biased axes, no field, no stress, no fixed cell but a cubic one. Set "
                 "symmetric_hills = false."
             )
-        well_tempered(self, self.temperatures[0]).make_grid()
+        well_tempered(self, self.temperatures[0]).empty_bias()
         self._check_engine()
         self._check_processes()
         if not self.timestep <= self.pace < self.duration:
@@ -221,6 +225,7 @@ def well_tempered(options: Options, temperature: float) -> WellTempered:
         bias_factor=options.bias_factor,
         kT=kT,
         wall=wall,
+        on_grid=options.on_grid,
         symmetric=options.symmetric_hills,
         n_walkers=options.walkers,
         first_step=options.first_step,

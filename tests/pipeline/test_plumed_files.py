@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from needs import needs_kernel
 
 from multiscale import cli
 from multiscale.pipeline import runfile, store
@@ -12,7 +13,6 @@ from multiscale.pipeline.plan import identity
 from multiscale.pipeline.plumed_files import read_input, resolve
 from multiscale.sampling import read_colvar, read_hills
 from multiscale.sampling.hills import KJ_PER_MOL
-from multiscale.sampling.plumed_kernel import find_kernel
 
 RUN = """
 [run]
@@ -39,18 +39,6 @@ INCLUDE FILE=hills.dat
 PRINT ARG=z FILE=COLVAR STRIDE=5
 """
 METAD = "METAD ARG=z SIGMA=0.1 HEIGHT=1 PACE=20 BIASFACTOR=6\n"
-
-
-def kernel_missing():
-    try:
-        find_kernel()
-        import plumed  # noqa: F401
-    except (ValueError, ImportError) as error:
-        return str(error)
-    return ""
-
-
-needs_kernel = pytest.mark.skipif(bool(kernel_missing()), reason=kernel_missing() or "present")
 
 
 @pytest.fixture

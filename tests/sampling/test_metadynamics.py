@@ -130,8 +130,8 @@ def test_a_million_hills_leave_nothing_to_do_at_a_step():
     }  # fmt: skip
     many.restore(many.state() | planted)
     none = Metadynamics(settings(d))
-    assert none.grid.table.nbytes == many.grid.table.nbytes
-    none.grid.table[:] = many.grid.table
+    assert none.potential.table.nbytes == many.potential.table.nbytes
+    none.potential.table[:] = many.potential.table
     values = rng.uniform(-1, 1, (3, d))
     for one, other in zip(many(values, 1), none(values, 1), strict=True):
         assert np.array_equal(one, other)
@@ -140,10 +140,43 @@ def test_a_million_hills_leave_nothing_to_do_at_a_step():
     assert not len(none.hills.step)
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_without_a_grid_the_bias_is_the_sum_of_its_hills(symmetric):
+    s = settings(2, on_grid=False, symmetric=symmetric)
+    metad = Metadynamics(s)
+    walk(metad, 201, 2)
+    metad.commit()
+    hills = metad.hills
+    assert len(hills.step) == 40 * 3
+    images = s.images(hills.center)
+    heights = np.repeat(hills.height, len(images) // len(hills.height))
+    points = np.random.default_rng(3).uniform(-1.2, 1.2, (50, 2))
+    energy, force = metad.evaluate(points)
+    for point, e, f in zip(points, energy, force, strict=True):
+        one, slope = sum_hills(point[None], images, np.array(s.sigma), heights)
+        assert e == pytest.approx(one[0], rel=1e-13, abs=1e-16)
+        assert np.allclose(f, -slope[0], rtol=1e-12, atol=1e-15)
+    for step in (5, 100, 200):  # heights: the well-tempered rule, with no error of interpolation
+        now, before = hills.step == step, hills.step < step
+        bias, _ = sum_hills(
+            hills.center[now],
+            s.images(hills.center[before]),
+            np.array(s.sigma),
+            np.repeat(hills.height[before], 8 if symmetric else 1),
+        )
+        expected = round_heights(s.height * np.exp(-bias / (KT * (s.bias_factor - 1))))
+        assert np.allclose(hills.height[now], expected, rtol=1e-8)
+    again = Metadynamics(s)
+    again.restore(metad.state())
+    assert np.array_equal(again.evaluate(points)[0], energy)
+    with pytest.raises(ValueError, match="other settings"):
+        Metadynamics(settings(2, symmetric=symmetric)).restore(metad.state())
+
+
 def test_memory_of_the_grid_is_as_the_docs_say():
     def mebibytes(d, **changes):
         s = settings(d, sigma=(0.08,) * d, wall=Wall(1.2, 4 * KT / 0.08**2), **changes)
-        return s.make_grid().table.nbytes / 2**20
+        return s.empty_bias().table.nbytes / 2**20
 
     assert mebibytes(2) == pytest.approx(0.7, abs=0.05)
     assert mebibytes(3) == pytest.approx(93, abs=0.5)

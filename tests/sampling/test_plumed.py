@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs_kernel
 
 from multiscale import sampling, units
 from multiscale.sampling import BoxWall, HillsTable, Metadynamics, Wall, WellTempered, sum_hills
@@ -20,28 +21,6 @@ KT = units.KB * 300
 NAMES = ("px", "py", "pz")
 
 
-def kernel_missing():
-    try:
-        find_kernel()
-        import plumed  # noqa: F401
-    except (ValueError, ImportError) as error:
-        return str(error)
-    return ""
-
-
-needs_kernel = pytest.mark.skipif(bool(kernel_missing()), reason=kernel_missing() or "present")
-
-
-class Direct(Metadynamics):
-    """Our rule with the bias summed hill by hill: what the grid interpolates."""
-
-    def evaluate(self, values):
-        hills = self.hills
-        sigma = np.array(self.settings.sigma)
-        energy, gradient = sum_hills(values, hills.center, sigma, hills.height)
-        return energy, -gradient
-
-
 def settings(d=1, walkers=1, **changes):
     sigma = (0.1, 0.08, 0.12)[:d]
     plain = {
@@ -52,6 +31,7 @@ def settings(d=1, walkers=1, **changes):
         "kT": KT,
         "wall": BoxWall((-0.9,) * d, (1.0,) * d, (40.0,) * d),
         "n_walkers": walkers,
+        "on_grid": False,
     }
     return WellTempered(**(plain | changes))
 
@@ -79,7 +59,7 @@ def follow(bias, path, start=0):
 def test_plumed_and_our_rule_give_the_same_hills_and_forces(tmp_path, d, walkers):
     s = settings(d, walkers)
     path = path_of(1501, walkers, d)
-    ours = Direct(s)
+    ours = Metadynamics(s)
     energy, force = follow(ours, path)
     ours.commit()
     theirs = bridge(plumed_input(s, NAMES[:d]), tmp_path, walkers, d)
@@ -100,7 +80,7 @@ def test_plumed_and_our_rule_give_the_same_hills_and_forces(tmp_path, d, walkers
 @pytest.mark.parametrize(("d", "bound"), [(1, 1e-5), (2, 1e-5), (3, 1e-4)])
 def test_the_grid_of_the_engine_costs_little_against_plumed(tmp_path, d, bound):
     # Interpolation at sigma/5, /4, /3, relative to the largest bias energy.
-    s = settings(d, 2)
+    s = settings(d, 2, on_grid=True)
     path = path_of(1001, 2, d)
     ours = Metadynamics(s)
     energy, _ = follow(ours, path)
@@ -231,7 +211,7 @@ def test_restarts_repeat_no_line_and_leave_no_backups(tmp_path):
 @needs_kernel
 def test_nothing_is_learnt_before_the_first_step(tmp_path):
     bias = bridge(plumed_input(settings(), NAMES[:1], stride=1), tmp_path, first_step=20)
-    ours = Direct(settings(first_step=20))
+    ours = Metadynamics(settings(first_step=20))
     path = path_of(80, 1, 1)
     got, wanted = follow(bias, path), follow(ours, path)
     assert np.allclose(got[0], wanted[0], atol=1e-12)
@@ -307,7 +287,7 @@ def test_an_input_without_metad_is_a_static_bias(tmp_path):
 @pytest.mark.parametrize("walkers", [1, 3])
 def test_plumed_starts_from_hills_of_ours(tmp_path, walkers):
     s = settings(2, walkers)
-    earlier = Direct(s)
+    earlier = Metadynamics(s)
     follow(earlier, path_of(101, walkers, 2, seed=3))
     earlier.commit()
     hills = earlier.hills

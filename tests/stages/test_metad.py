@@ -259,7 +259,7 @@ def test_biased_dynamics_conserves_energy():
     rng = np.random.default_rng(2)
     for _ in range(60):
         center = rng.normal([0, 0, 0.6], 0.15, (1, 3))
-        settings.add_to(bias.grid, center, np.array([0.02]))
+        settings.add_to(bias.potential, center, np.array([0.02]))
     held = CellBias(Polarization(), lambda values, step: bias.evaluate(values))  # noqa: ARG005
     masses = walkers.system.masses[:, None] * units.AMU
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from needs import needs_kernel
 from pydantic import ValidationError
 
 from multiscale import schema
 from multiscale.pipeline.checkpoint import FileCheckpoint
 from multiscale.sampling.hills import hills_text, read_hills
-from multiscale.sampling.plumed_kernel import find_kernel
 from multiscale.stages import metad
 from multiscale.stages.metad_plumed import ready
 
@@ -35,18 +35,6 @@ m: METAD ARG=b,a SIGMA=0.1,0.07 HEIGHT=1 PACE=20 BIASFACTOR=6
 UPPER_WALLS ARG=mod AT=0.9 KAPPA=2000
 PRINT ARG=* FILE=COLVAR STRIDE=10
 """
-
-
-def kernel_missing():
-    try:
-        find_kernel()
-        import plumed  # noqa: F401
-    except (ValueError, ImportError) as error:
-        return str(error)
-    return ""
-
-
-needs_kernel = pytest.mark.skipif(bool(kernel_missing()), reason=kernel_missing() or "present")
 
 
 def options(**changes):

@@ -128,7 +128,8 @@ def film_piezoelectric(P: ArrayLike, coefficients: ArrayLike, elastic: Elasticit
     slope = [
         (film_strain(P + h, elastic, 0.0) - film_strain(P - h, elastic, 0.0)) / 2e-3 for h in steps
     ]
-    return np.stack(slope, axis=-1) @ (EPSILON0 * film_susceptibility(P, coefficients))
+    chi = film_susceptibility(P, coefficients)
+    return np.asarray(np.stack(slope, axis=-1) @ (EPSILON0 * chi))
 
 
 def film_diagram(

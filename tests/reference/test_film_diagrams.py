@@ -24,7 +24,7 @@ def test_transition_of_lead_titanate_films(misfit, T, phase):
     names = np.array(FILM_PHASES)[diagram.phase[:, 0]]
     upper = temperature[names == "p"].min() - KELVIN
     assert upper == pytest.approx(T, abs=0.06)
-    assert names[0] == phase if misfit else names[0] in "caa"
+    assert names[0] == phase
 
 
 @pytest.mark.parametrize(("misfit", "P"), [(-2, 0.7873), (-1, 0.7243), (0, 0.6408)])
@@ -75,7 +75,7 @@ def test_eighth_order_film_is_at_the_bottom_of_its_polynomial():
     a = SETS["li"](250.0)
     u = np.linspace(-0.01, 0.01, 9)
     diagram = film_diagram(a[None], [250.0], u, BATIO3)
-    p = np.random.default_rng(5).uniform(0, 0.5, (200_000, 3))
+    p = np.random.default_rng(5).uniform(0, 0.5, (20_000, 3))
     for j, misfit in enumerate(u):
         c = film_coefficients(a, BATIO3, misfit)
         energy = landau.film_energy(p, c)

@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import statsmodels.api as sm
 from numpy.typing import ArrayLike
-from statsmodels.tsa.stattools import acovf
 
 from multiscale.landau.polynomials import Array
+from multiscale.landau.strain_blocks import blocks_per_walker, checked, inefficiency
 
 NAMES = ("reference_strain", "Q11", "Q12", "Q44", "C11", "C12", "C44")
 """Order of the parameters in StrainCoupling.samples and .stderr."""
@@ -116,10 +116,10 @@ def fit_strain_coupling(
         For shapes that do not fit, values that are not finite, fewer than 20 frames, or a strain
         that does not fluctuate (a run at constant volume).
     """
-    P, strain, w = _checked(P, strain, weights)
+    P, strain, w = checked(P, strain, weights)
     channels = _channels(P, strain)
-    g = [_inefficiency(_residual(channel, w)) for channel in channels]
-    m = _blocks_per_walker(P.shape[0], P.shape[1], max(inefficiency for inefficiency, _ in g))
+    g = [inefficiency(_residual(channel, w)) for channel in channels]
+    m = blocks_per_walker(P.shape[0], P.shape[1], max(memory for memory, _ in g))
     central = _parameters([_sums(c, w, 1).sum(axis=0)[None] for c in channels], g, kT / volume)[0]
     samples = _bootstrap([_sums(c, w, m) for c in channels], g, kT / volume, n_samples, seed)
     n_blocks = m * P.shape[0]
@@ -135,7 +135,7 @@ def fit_strain_coupling(
         C44=C44,
         samples=central + spread * (samples - central),
         blocks=n_blocks,
-        block_inefficiencies=P.shape[1] / m / max(inefficiency for inefficiency, _ in g),
+        block_inefficiencies=P.shape[1] / m / max(memory for memory, _ in g),
     )
 
 
@@ -235,47 +235,3 @@ def _bootstrap(
     counts = rng.multinomial(m, np.full(m, 1 / m), size=n).astype(np.float64)
     drawn = [np.einsum("sb,bij->sij", counts, moments) for moments in sums]
     return _parameters(drawn, g, kT_per_volume)
-
-
-def _inefficiency(residual: Array) -> tuple[float, float]:
-    """Return 1 + 2 sum rho and 1 + 2 sum rho^2 of a residual (walker, time, component).
-
-    They are the statistical inefficiencies of its mean and (for normal noise) of its square;
-    sums end at the first lag where the correlation is not positive.
-    """
-    n = residual.shape[1]
-    series = np.moveaxis(residual, 1, -1).reshape(-1, n)
-    covariance = np.mean(
-        [acovf(s, demean=False, fft=True, nlag=n // 2, adjusted=True) for s in series], axis=0
-    )
-    rho = covariance / covariance[0]
-    rho = rho[1 : int(np.argmax(rho <= 0)) if (rho <= 0).any() else rho.size]
-    return float(1 + 2 * rho.sum()), float(1 + 2 * (rho**2).sum())
-
-
-def _blocks_per_walker(walkers: int, frames: int, inefficiency: float) -> int:
-    """Return blocks of about ten inefficiencies, but at least 20 and at most 400 in all."""
-    wanted = int(frames / (10 * inefficiency))
-    return int(np.clip(wanted, -(-20 // walkers), max(400 // walkers, 1)))
-
-
-def _checked(
-    P: ArrayLike, strain: ArrayLike, weights: ArrayLike | None
-) -> tuple[Array, Array, Array]:
-    P, strain = np.asarray(P, dtype=np.float64), np.asarray(strain, dtype=np.float64)
-    w = np.ones(P.shape[:-1]) if weights is None else np.asarray(weights, dtype=np.float64)
-    if P.ndim != 3 or strain.shape != (*P.shape[:2], 6) or w.shape != P.shape[:2]:
-        raise ValueError(
-            f"P, strain, weights have shapes {P.shape}, {strain.shape}, {w.shape}, expected "
-            f"(walker, time, 3), (walker, time, 6), (walker, time). Transpose them."
-        )
-    if P.shape[1] < 20:
-        raise ValueError(f"the run has {P.shape[1]} frames, expected at least 20. Run longer.")
-    if not (np.isfinite(P).all() and np.isfinite(strain).all() and np.isfinite(w).all()):
-        raise ValueError("P, strain or weights has NaN or infinite entries. Drop those frames.")
-    if np.ptp(strain[..., :3], axis=(0, 1)).min() < 1e-12:
-        raise ValueError(
-            "the strain does not fluctuate, expected a run at constant pressure. Use an NPT "
-            "ensemble."
-        )
-    return P, strain, w

@@ -77,19 +77,24 @@ def _monomials(order: int) -> tuple[NDArray[np.intp], Array]:
 
 
 def _powers(P: Array, order: int) -> tuple[Array, Array, Array]:
-    """Return p**(2n) and its first and second derivatives; each (..., 3, order//2 + 1)."""
-    p, n = P[..., None], np.arange(order // 2 + 1)
-    value = p ** (2 * n)
-    slope = 2 * n * p ** np.maximum(2 * n - 1, 0)
-    bend = 2 * n * (2 * n - 1) * p ** np.maximum(2 * n - 2, 0)
+    """Return p**(2n) and its first and second derivatives; each (order//2 + 1, 3, ...)."""
+    p = np.moveaxis(P, -1, 0)
+    n = np.arange(1, order // 2 + 1).reshape(-1, *[1] * p.ndim)
+    value = np.ones((order // 2 + 1, *p.shape))
+    np.cumprod(np.broadcast_to(p * p, (order // 2, *p.shape)), axis=0, out=value[1:])
+    slope, bend = np.zeros_like(value), np.zeros_like(value)
+    slope[1:] = 2 * n * p * value[:-1]
+    bend[1:] = 2 * n * (2 * n - 1) * value[:-1]
     return value, slope, bend
 
 
 def _sum(factors: tuple[Array, Array, Array], order: int) -> Array:
-    """Return, per term, the sum over its monomials of the product of one factor per axis."""
+    """Return (..., n_terms): per term, the sum over its monomials of one factor per axis."""
     (i, j, k), membership = _monomials(order)
     x, y, z = factors
-    return np.asarray((x[..., i] * y[..., j] * z[..., k]) @ membership)
+    products = x[i] * y[j] * z[k]
+    sums = membership.T @ products.reshape(len(products), -1)
+    return np.ascontiguousarray(np.moveaxis(sums.reshape(-1, *products.shape[1:]), 0, -1))
 
 
 def invariants(P: ArrayLike, order: int = 6) -> Array:
@@ -108,16 +113,14 @@ def invariants(P: ArrayLike, order: int = 6) -> Array:
         One column per entry of terms(order), in powers of C/m^2.
     """
     v, _, _ = _powers(np.asarray(P, dtype=np.float64), order)
-    return _sum((v[..., 0, :], v[..., 1, :], v[..., 2, :]), order)
+    return _sum((v[:, 0], v[:, 1], v[:, 2]), order)
 
 
 def invariant_gradients(P: ArrayLike, order: int = 6) -> Array:
     """Return the exact derivative of each invariant: P (..., 3) in C/m^2 -> (..., 3, n_terms)."""
     v, s, _ = _powers(np.asarray(P, dtype=np.float64), order)
     rows = [[s if axis == i else v for axis in range(3)] for i in range(3)]
-    return np.stack(
-        [_sum((r[0][..., 0, :], r[1][..., 1, :], r[2][..., 2, :]), order) for r in rows], axis=-2
-    )
+    return np.stack([_sum((r[0][:, 0], r[1][:, 1], r[2][:, 2]), order) for r in rows], axis=-2)
 
 
 def invariant_curvatures(P: ArrayLike, order: int = 6) -> Array:
@@ -127,7 +130,7 @@ def invariant_curvatures(P: ArrayLike, order: int = 6) -> Array:
     out = np.empty((*P.shape, 3, len(terms(order))))
     for i in range(3):
         for j in range(i, 3):
-            f = [derivatives[(axis == i) + (axis == j)][..., axis, :] for axis in range(3)]
+            f = [derivatives[(axis == i) + (axis == j)][:, axis] for axis in range(3)]
             out[..., i, j, :] = out[..., j, i, :] = _sum((f[0], f[1], f[2]), order)
     return out
 

@@ -35,13 +35,15 @@ class Propagator(NamedTuple):
     noise: Array  # (3, m, m); multiply by sqrt(kT / (mu dV))
 
 
-def drift_matrix(rate: ArrayLike, amplitude: ArrayLike) -> Array:
+def drift_matrix(rate: ArrayLike, amplitude: ArrayLike, friction: float = 0.0) -> Array:
     """Return M with (v, s)' = M (v, s) + noise for one axis.
 
     Parameters
     ----------
     rate, amplitude : complex array, shape (mode,)
         Kernel modes, 1/s and 1/s^2; a mode whose amplitude is zero or NaN is absent.
+    friction : float
+        Friction without memory, 1/s: K(t) gains 2 friction delta(t).
 
     Raises
     ------
@@ -58,6 +60,7 @@ def drift_matrix(rate: ArrayLike, amplitude: ArrayLike) -> Array:
         coupling += [float(np.sqrt(c.real))] + [0.0] * (len(block) - 1)
     M = -block_diag(*blocks)
     M[0, :], M[:, 0] = coupling, -np.array(coupling)
+    M[0, 0] = -friction
     return np.asarray(M)
 
 

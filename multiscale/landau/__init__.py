@@ -1,12 +1,21 @@
 """Scale 3: Landau-Devonshire theory, from a free-energy surface to a field theory. SI units.
 
 polynomials   invariants of m-3m up to order 8; energy, field, curvature
-regression    weighted least squares of a surface; refit of its bootstrap samples
+regression    least squares of a surface, weighted, generalised or robust; refit of its samples
+design        regression matrix, what the points determine, checks of magnitude
+covariance    covariance between grid points from the samples of a surface
+reduction     a surface reduced to sufficient statistics, large grids in one pass
+temperature   laws of coefficients in temperature, linear in their parts
+stacking      reduced surfaces of all temperatures with unit variance
+joint         one fit of all temperatures
+ranking       thousands of candidate models by batched normal equations
+selection     which coefficients depend on temperature, and how
 laws          coefficients between and across temperatures
 minima        states of every phase, stability, boundedness
 coercive      susceptibility and intrinsic coercive field
 phases        phase sequence, transition temperatures, latent heat, spinodals
-strain        reference cell, electrostriction, stiffness from a biased run
+strain        reference cell, electrostriction, stiffness from a biased run, cubic
+strain_full   the same without symmetry, 6 x 6
 summary       predictions of a fit with errors from its samples
 clamping      clamped, stress-free and film coefficients
 tensors       electrostriction in all conventions, piezoelectric tensors
@@ -16,12 +25,15 @@ wall_profile  any planar wall by minimisation, with elasticity and electrostatic
 groups        finite groups from generators, Molien series, projection
 bases         invariants of any group: of P, strain and P, gradients of P
 batch         energies and fields of many points at the speed of memory
+switching     reversal of a domain by a field along any direction, with rotation
+variants      symmetry images of a state, ground state in a field
 """
 
 from multiscale.landau.bases import Basis, coupling_basis, gradient_basis, polarization_basis
 from multiscale.landau.batch import energies, fields
 from multiscale.landau.clamping import clamped, film, stiffness_from_compliance, stress_free
 from multiscale.landau.coercive import Coercive, coercive_field, susceptibility
+from multiscale.landau.covariance import GridCovariance, grid_covariance
 from multiscale.landau.films import (
     FILM_PHASES,
     FilmDiagram,
@@ -33,6 +45,7 @@ from multiscale.landau.films import (
     film_susceptibility,
 )
 from multiscale.landau.groups import molien, point_group
+from multiscale.landau.joint import JointFit, fit_laws
 from multiscale.landau.laws import CurieWeiss, curie_weiss, curie_weiss_law, interpolated
 from multiscale.landau.minima import (
     Boundedness,
@@ -60,13 +73,23 @@ from multiscale.landau.polynomials import (
     order_of,
     terms,
 )
+from multiscale.landau.reduction import (
+    Reduced,
+    reduce_generalised,
+    reduce_grid,
+    reduce_surface,
+    solve,
+)
 from multiscale.landau.regression import Fit, check_magnitudes, draw, fit, identifiable, refit
+from multiscale.landau.selection import Candidate, Selection, choices, select
+from multiscale.landau.stacking import Whitened, whitened
 from multiscale.landau.strain import (
     StrainCoupling,
     cubic_matrix,
     fit_strain_coupling,
     reference_volume,
 )
+from multiscale.landau.strain_full import FullCoupling, cubic_part, fit_full_coupling
 from multiscale.landau.summary import (
     Estimate,
     Summary,
@@ -74,6 +97,7 @@ from multiscale.landau.summary import (
     highest_transition,
     summarise,
 )
+from multiscale.landau.switching import Jump, Switching, switching
 from multiscale.landau.tensors import (
     Elasticity,
     Piezoelectric,
@@ -82,6 +106,7 @@ from multiscale.landau.tensors import (
     field_electrostriction,
     piezoelectric,
 )
+from multiscale.landau.variants import state_in_field, variants
 from multiscale.landau.wall_profile import Wall, gradient_matrix, relax_wall, wall_90
 from multiscale.landau.walls import Wall180, profile_180, wall_180
 
@@ -91,29 +116,40 @@ __all__ = [
     "Array",
     "Basis",
     "Boundedness",
+    "Candidate",
     "Coercive",
     "CurieWeiss",
     "Elasticity",
     "Estimate",
     "FilmDiagram",
     "Fit",
+    "FullCoupling",
+    "GridCovariance",
+    "JointFit",
+    "Jump",
     "Law",
     "Minimum",
     "Piezoelectric",
+    "Reduced",
+    "Selection",
     "Spinodals",
     "StrainCoupling",
     "Summary",
+    "Switching",
     "Transition",
     "TransitionSummary",
     "Wall",
     "Wall180",
+    "Whitened",
     "boundedness",
     "check_magnitudes",
+    "choices",
     "clamped",
     "coefficient_units",
     "coercive_field",
     "coupling_basis",
     "cubic_matrix",
+    "cubic_part",
     "curie_weiss",
     "curie_weiss_law",
     "curvature",
@@ -132,10 +168,13 @@ __all__ = [
     "film_strain",
     "film_susceptibility",
     "fit",
+    "fit_full_coupling",
+    "fit_laws",
     "fit_strain_coupling",
     "free_energy",
     "gradient_basis",
     "gradient_matrix",
+    "grid_covariance",
     "ground_state",
     "highest_transition",
     "identifiable",
@@ -149,16 +188,25 @@ __all__ = [
     "point_group",
     "polarization_basis",
     "profile_180",
+    "reduce_generalised",
+    "reduce_grid",
+    "reduce_surface",
     "reference_volume",
     "refit",
     "relax_wall",
+    "select",
+    "solve",
     "spontaneous_polarization",
+    "state_in_field",
     "stiffness_from_compliance",
     "stress_free",
     "summarise",
     "susceptibility",
+    "switching",
     "terms",
     "uniaxial_spinodals",
+    "variants",
     "wall_90",
     "wall_180",
+    "whitened",
 ]

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from multiscale.landau.minima import along, stationary_along
 from multiscale.landau.polynomials import Array, curvature
+from multiscale.landau.switching import switching, unit
 from multiscale.units import EPSILON0
 
 
@@ -43,25 +44,30 @@ def coercive_field(a: ArrayLike, direction: ArrayLike = (0, 0, 1)) -> Coercive:
     An opposing field is raised until the domain loses stability. Along [001], [011] and [111]
     the polarization stays on the line by symmetry: it either passes the inflection point of
     G(p) (inversion), or a transverse curvature vanishes first (rotation). Both are returned.
+    Along any other direction the polarization rotates as soon as the field is on: the domain
+    nearest to the direction is followed (`switching`) to where P along it reverses.
 
     Parameters
     ----------
     a : array, shape (n_terms,)
         Landau coefficients, SI.
     direction : array, shape (3,)
-        One of the <001>, <011>, <111> directions, of any length.
+        Of any length.
 
     Returns
     -------
     Coercive
-        All NaN if there is no polar state along direction.
+        All NaN if there is no polar state along direction. Off the symmetry axes rotation_field is
+        that of an earlier jump to a state that is not yet reversed, NaN if there is none.
 
     Raises
     ------
     ValueError
-        For a direction along which P would not stay on the line.
+        For a direction that is zero.
     """
-    n = _symmetry_direction(direction)
+    n = unit(direction)
+    if not _is_axis(n):
+        return _off_axis(np.asarray(a, dtype=np.float64), n)
     c = along(a, n)
     k = np.arange(1, len(c) + 1)
     bend = c * 2 * k * (2 * k - 1)  # d2G/dp2 in powers of p^2
@@ -78,15 +84,18 @@ def coercive_field(a: ArrayLike, direction: ArrayLike = (0, 0, 1)) -> Coercive:
     return Coercive(_opposing(c, p_c), p_c, _rotation_field(np.asarray(a), n, c, (p_c, p0)))
 
 
-def _symmetry_direction(direction: ArrayLike) -> Array:
-    n = np.asarray(direction, dtype=np.float64)
+def _is_axis(n: Array) -> bool:
+    """Return whether the unit vector n is one of <001>, <011>, <111>."""
     size = np.abs(n)
-    if n.shape != (3,) or not size.any() or not np.allclose(size[size > 0], size.max()):
-        raise ValueError(
-            f"direction is {direction!r}, expected one of <001>, <011>, <111>. Along any other "
-            f"direction the polarization rotates as soon as the field is on."
-        )
-    return np.asarray(n / np.linalg.norm(n))
+    return bool(np.allclose(size[size > 1e-9], size.max(), rtol=1e-9))
+
+
+def _off_axis(a: Array, n: Array) -> Coercive:
+    path = switching(a, n)
+    if not path.opposing.size:
+        return Coercive(np.nan, np.nan, np.nan)
+    first = path.jumps[0].field if path.jumps and path.jumps[0].field < path.field else np.nan
+    return Coercive(path.field, float(path.polarization[-1] @ n), first)
 
 
 def _opposing(c: Array, p: float) -> float:

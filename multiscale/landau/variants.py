@@ -1,0 +1,53 @@
+"""Symmetry images of a polarization in the cubic group, and the ground state in a field."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from multiscale.landau.groups import point_group
+from multiscale.landau.minima import minima
+from multiscale.landau.polynomials import Array, curvature, field, free_energy
+
+
+def variants(P: ArrayLike) -> Array:
+    """Return all different images of P (3,) under m-3m: 6 for T, 12 for O, 8 for R, 1 for zero.
+
+    Shape (n, 3), C/m^2, in an order that depends on P alone.
+    """
+    images = point_group("m-3m") @ np.asarray(P, dtype=np.float64)
+    scale = max(float(np.abs(images).max()), 1e-300)
+    _, first = np.unique(np.round(images / scale, 9) + 0.0, axis=0, return_index=True)
+    return np.asarray(images[np.sort(first)])
+
+
+def state_in_field(a: ArrayLike, E: ArrayLike) -> Array:
+    """Return the polarization of lowest enthalpy G(P) - E.P.
+
+    All variants of all states at zero field are relaxed in the field by damped Newton steps, and
+    the lowest is taken.
+
+    Parameters
+    ----------
+    a : array, shape (n_terms,)
+        Landau coefficients, SI.
+    E : array, shape (3,)
+        V/m.
+
+    Returns
+    -------
+    array, shape (3,)
+        C/m^2.
+    """
+    a, E = np.asarray(a, dtype=np.float64), np.asarray(E, dtype=np.float64)
+    starts = np.vstack([variants(state.polarization) for state in minima(a)])
+    scale = max(float(np.linalg.norm(starts, axis=1).max()), 1e-3)
+    P = starts + 1e-3 * scale * E / max(float(np.linalg.norm(E)), 1e-300)
+    for _ in range(60):
+        w, V = np.linalg.eigh(curvature(P, a))
+        w = np.maximum(np.abs(w), 1e-6 * np.abs(w).max())
+        step = np.einsum("nij,nj,nkj,nk->ni", V, 1 / w, V, field(P, a) - E)
+        size = np.linalg.norm(step, axis=1, keepdims=True)
+        P = P - step / np.maximum(1, size / (0.2 * scale))
+        if size.max() < 1e-13 * scale:
+            break
+    enthalpy = free_energy(P, a) - P @ E
+    return np.asarray(P[int(enthalpy.argmin())])

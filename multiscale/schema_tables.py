@@ -4,6 +4,7 @@ A dimension with a question mark may be absent. Polarization is multivalued: `de
 it was computed and `reference_structure` from where the branch is counted; it is unwrapped in time.
 """
 
+from multiscale.schema_landau import LANDAU
 from multiscale.schema_variables import Stage, Variable, mixed, optional, optional_with_error
 
 _RUN = "temperature walker time"
@@ -57,6 +58,7 @@ _METAD = {
     "hill_walker": optional("temperature hill", "1", "walker that put the hill", False),
     "sigma": mixed("cv", "C/m^2", "width of the hills", True),
     "collective_variable": mixed(f"{_RUN} cv", "C/m^2", "what the bias acts on"),
+    "extrapolation_grade": optional(_RUN, "1", "highest extrapolation grade of an atom"),
     "coverage": optional("temperature", "1", "visited share of the grid"),
     "recrossings": optional("temperature", "1", "crossings from one sign of P to the other"),
     "hill_height_ratio": optional(
@@ -110,43 +112,6 @@ _COMPARISON = {
     "rms": Variable("temperature", "eV", "root mean square difference per formula unit"),
     "chi_square": Variable("temperature", "1", "chi^2 per point"),
     "p_value": Variable("temperature", "1", "how often errors alone differ as much"),
-}
-
-_LANDAU = {
-    # NaN for a term that the surface does not determine, such as a12 from points along z only.
-    "coefficient": Variable(
-        "temperature term", "J/m^3", "Landau coefficient, per (C/m^2)^degree", finite=False
-    ),
-    "coefficient_covariance": Variable(
-        "temperature term term_b", "J^2/m^6", "covariance of the coefficients", finite=False
-    ),
-    "coefficient_sample": optional(
-        "sample temperature term", "J/m^3", "samples of the coefficients", False
-    ),
-    "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
-    "spontaneous_polarization": Variable(
-        "temperature axis", "C/m^2", "spontaneous polarization", finite=False
-    ),
-    "spontaneous_polarization_stderr": optional(
-        "temperature axis", "C/m^2", "standard error of the spontaneous polarization", False
-    ),
-    **optional_with_error("temperature voigt voigt_b", "GPa", "elastic stiffness", "stiffness"),
-    **optional_with_error(
-        "temperature voigt voigt_b", "m^4/C^2", "strain per product of P", "electrostriction"
-    ),
-    **optional_with_error(
-        "temperature axis", "angstrom", "lattice constant at P = 0", "reference_cell"
-    ),
-    **optional_with_error("temperature", "J/m^3", "", "well_depth"),
-    **optional_with_error("temperature", "1", "", "susceptibility", "susceptibility_transverse"),
-    **optional_with_error("temperature", "V/m", "intrinsic coercive field", "coercive_field"),
-    **optional_with_error("temperature", "V/m", "field of rotation", "rotation_field"),
-    **optional_with_error("transition?", "K", "", "transition_temperature"),
-    **optional_with_error("transition?", "J/m^3", "", "latent_heat"),
-    **optional_with_error("", "K", "Curie-Weiss temperature of a1", "curie_weiss_temperature"),
-    **optional_with_error("", "J*m/C^2/K", "Curie-Weiss slope of a1", "curie_weiss_slope"),
-    "fit_residual": optional("temperature", "J/m^3", "root mean square residual of the fit"),
-    "r_squared": optional("temperature", "1", "coefficient of determination"),
 }
 
 _GLE = {
@@ -285,7 +250,7 @@ STAGES: dict[str, Stage] = {
     "thermodynamics": Stage(_THERMODYNAMICS, ("temperature",), ("formula_units",)),
     "sizes": Stage(_SIZES, ()),
     "comparison": Stage(_COMPARISON, ("temperature",), ("formula_units",)),
-    "landau": Stage(_LANDAU, ("temperature", "term"), ("formula_units",)),
+    "landau": Stage(LANDAU, ("temperature", "term"), ("formula_units",)),
     "gle": Stage(_GLE, ("temperature", "lag")),
     "spectra": Stage(_SPECTRA, ("temperature", "wavenumber"), (*_BRANCH, "resolution")),
     "hysteresis": Stage(_HYSTERESIS, ()),

@@ -65,7 +65,7 @@ def fold(
     """
     unique, owner = np.unique(np.sort(np.abs(P), axis=1).round(9), axis=0, return_inverse=True)
     owner = owner.ravel()
-    total = np.bincount(owner, weights)
+    total = np.asarray(np.bincount(owner, weights), dtype=np.float64)
     safe = np.where(total > 0, total, 1.0)
 
     def mean(values: Array) -> Array:

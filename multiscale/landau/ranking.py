@@ -33,10 +33,6 @@ class Ranking(NamedTuple):
     bic: Array  # (m,), Schwarz: chi^2 + k ln n
     cross_validation: Array  # (m,), chi^2 of each fold predicted by the others
 
-    def order(self, criterion: str) -> Array:
-        """Return indices from best to worst by "aic", "bic" or "cross-validation"."""
-        return np.argsort(getattr(self, criterion.replace("-", "_")), kind="stable")
-
 
 def normal(X: list[Array], y: list[Array]) -> Normal:
     """Return the normal equations of rows X[f] (n_f, c), y[f] (n_f,) in each fold f."""

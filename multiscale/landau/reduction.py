@@ -209,7 +209,13 @@ def _from_normal(
     line = np.array([[radius, 0.0, 0.0]])
     bounds = rising(line, np.array([low, high]), order, seen)
     return Reduced(
-        R, project @ z, np.empty((0, len(R))), max(squares - float(z @ z), 0.0), count, bounds
+        R=R,
+        z=project @ z,
+        samples=np.empty((0, len(R))),
+        blocks=np.empty((0, 0)),
+        misfit=max(squares - float(z @ z), 0.0),
+        points=count,
+        bounds=bounds,
     )
 
 
@@ -243,7 +249,7 @@ def reduce_generalised(
     influence : array, shape (n,), optional
         As in reduce_surface.
     """
-    S = np.asarray(samples, dtype=np.float64)
+    S, surface = np.asarray(samples, dtype=np.float64), np.asarray(f, dtype=np.float64)
     W = np.eye(len(S)) if blocks is None else np.asarray(blocks, dtype=np.float64)
     freedom = W.shape[1] - 1.0
     every = grid_covariance(S, freedom)
@@ -251,7 +257,9 @@ def reduce_generalised(
     shift = np.zeros((len(S), whole.R.shape[1]))
     for own, others in quarters(S, W):
         outside = grid_covariance(others, freedom * (1 - 1 / QUARTERS))
-        part = reduce_surface(P, f, None, f + own, order, covariance=outside, influence=influence)
+        part = reduce_surface(
+            P, f, None, surface + own, order, covariance=outside, influence=influence
+        )
         shift += np.linalg.lstsq(part.R, (part.samples - part.z).T, rcond=1e-12)[0].T
     return whole._replace(samples=whole.z + shift @ whole.R.T)
 

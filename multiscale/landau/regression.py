@@ -41,7 +41,7 @@ class Fit(NamedTuple):
     r_squared: float
     order: int
     constrained: bool  # whether the best fit fell beyond the points and was made to rise
-    outlying: float  # share of points that the robust fit holds back; 0 without it
+    influence: Array  # (n_points,), weight that a robust fit leaves each point; 1 without it
 
     @property
     def identified(self) -> NDArray[np.bool_]:
@@ -109,10 +109,9 @@ def fit(
     P, f, w = checked(P, f, weights, order)
     problem = _problem(P, w, order, covariance)
     y = problem.whiten(f)
-    share = 0.0
+    influence = np.ones(len(f))
     if robust:
         influence = _huber(problem, y)
-        share = float((influence < 1).mean())
         problem, y = _reweighted(problem, influence), np.sqrt(influence) * y
     model = sm.OLS(y, problem.A[:, problem.used]).fit()
     n = problem.X.shape[1]
@@ -136,7 +135,7 @@ def fit(
         r_squared=float(1 - square / np.average((f - mean) ** 2, weights=w)),
         order=order,
         constrained=constrained,
-        outlying=share,
+        influence=influence,
     )
 
 

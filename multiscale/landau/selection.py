@@ -182,8 +182,17 @@ def _candidate(
     errors = (np.nan, np.nan)
     if observed is not None:
         errors = _predicted(problem, laws, theta, observed, limit)
-    numbers = (float(table[name][i]) for name in ("chi_square", "aic", "bic", "cross_validation"))
-    return Candidate(laws, int(table["parameters"][i]), *numbers, *errors, bounded)
+    return Candidate(
+        laws=laws,
+        parameters=int(table["parameters"][i]),
+        chi_square=float(table["chi_square"][i]),
+        aic=float(table["aic"][i]),
+        bic=float(table["bic"][i]),
+        cross_validation=float(table["cross_validation"][i]),
+        polarization_error=errors[0],
+        susceptibility_error=errors[1],
+        bounded=bounded,
+    )
 
 
 def _predicted(

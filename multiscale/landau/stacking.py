@@ -93,7 +93,7 @@ def _white(C: list[Array], x: list[Array]) -> list[Array]:
 def _of_residuals(one: Reduced) -> float:
     """Return the variance of each z where there are no samples: that of independent residuals."""
     least = 1e-24 * float(one.z @ one.z) / max(len(one.z), 1) + 1e-300
-    return max(one.misfit / max(one.points - one.R.shape[1] - 1, 1), least)
+    return float(max(one.misfit / max(one.points - one.R.shape[1] - 1, 1), least))
 
 
 def _covariances(samples: list[Array], freedom: float) -> list[Array]:

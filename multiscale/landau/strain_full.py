@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from multiscale.landau.polynomials import Array
 from multiscale.landau.strain_blocks import blocks_per_walker, checked, inefficiency
@@ -120,11 +120,11 @@ def _solve(moments: Array, k: int) -> tuple[Array, Array]:
     """Return beta (k, c) and the residual's sums of squares (c, c)."""
     xx, xy, yy = moments[:k, :k], moments[:k, k:-1], moments[k:-1, k:-1]
     beta = np.linalg.lstsq(xx, xy, rcond=1e-12)[0]
-    return beta, yy - xy.T @ beta
+    return np.asarray(beta), np.asarray(yy - xy.T @ beta)
 
 
 def _constants(
-    moments: Array, k: int, free: Array, of_square: float, kT_per_volume: float
+    moments: Array, k: int, free: NDArray[np.intp], of_square: float, kT_per_volume: float
 ) -> tuple[Array, Array, Array]:
     """Return reference (6,), Z (6, 6) and C (6, 6); NaN for components that are not free."""
     beta, squares = _solve(moments, k)

@@ -12,6 +12,8 @@ MIN_AGREEMENT = 0.95  # share of the samples in the phase of the best fit
 MAX_HOLE = 0.25  # smallest |P| of the fitted points over the largest
 MAX_NOISE = 1.0  # kT of the supercell, around P = 0
 MIN_BLOCKS = 3.0  # statistical inefficiencies in a block of the bootstrap
+MAX_ASYMMETRY = 1.5  # rms deviation of Z and C from cubic symmetry, standard errors
+MIN_P_VALUE = 0.01  # of the laws in temperature
 
 
 def per_formula_unit(ds: xr.Dataset, density: float, T: float) -> float:
@@ -162,6 +164,43 @@ def doubt_strain(ds: xr.Dataset, coupling: landau.StrainCoupling | None, T: floa
         ok=stable > 0,
         message="The smaller of the two moduli at fixed polarization."
         + ("" if np.isfinite(coupling.C44) else " The run had no shear: Q44 and C44 are NaN."),
+    )
+
+
+def doubt_cubic(ds: xr.Dataset, full: landau.FullCoupling, T: float) -> xr.Dataset:
+    """Add whether the strain coupling without symmetry agrees with the cubic one at T, K."""
+    score = full.asymmetry()
+    return schema.add_trust(
+        ds,
+        f"cubic strain coupling at {T:g} K",
+        score,
+        expected=f"at most {MAX_ASYMMETRY:g} standard errors (rms)",
+        ok=score <= MAX_ASYMMETRY,
+        message="Deviation from cubic symmetry of electrostriction and stiffness fitted without "
+        "symmetry. More than chance means that the walkers did not visit all variants alike, that "
+        "strain is not quadratic in P, or that the run is too short for its errors.",
+    )
+
+
+def doubt_laws(ds: xr.Dataset, fit: landau.JointFit) -> xr.Dataset:
+    """Add whether the coefficients follow the laws of the global fit within their errors."""
+    p = fit.p_value
+    spare = fit.freedom
+    message = (
+        f"chi^2 is {fit.chi_square:.1f} for {spare} degrees of freedom: "
+        + ("the laws hold within the errors." if p >= MIN_P_VALUE else "the laws do not hold, or "
+           "the errors of the surfaces are too small. Allow richer laws, or fit separately.")
+        if spare > 0
+        else "The laws have as many unknowns as the data: nothing tests them. Run more "
+        "temperatures, or choose simpler laws."
+    )  # fmt: skip
+    return schema.add_trust(
+        ds,
+        "laws in temperature",
+        p,
+        expected=f"a p-value of at least {MIN_P_VALUE:g}",
+        ok=spare > 0 and p >= MIN_P_VALUE,
+        message=message,
     )
 
 

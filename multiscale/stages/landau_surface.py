@@ -52,6 +52,22 @@ def points(
     return P[chosen], f[chosen], chosen
 
 
+def samples(metad: xr.Dataset, chosen: NDArray[np.bool_]) -> Array | None:
+    """Return the samples of the chosen points (n_samples, n) in J/m^3; None if there are none."""
+    if "free_energy_sample" not in metad:
+        return None
+    return np.asarray(flat(metad["free_energy_sample"])[:, chosen])
+
+
+def block_weights(metad: xr.Dataset) -> Array | None:
+    """Return the weight of each block in each sample (n_samples, n_blocks); None if unknown."""
+    if "block_weight" not in metad or "free_energy_sample" not in metad:
+        return None
+    weights = metad["block_weight"].transpose("sample", "block").values
+    known = np.isfinite(weights).all(axis=0) & (np.ptp(weights, axis=0) > 0)
+    return np.asarray(weights[:, known]) if known.sum() >= 8 else None
+
+
 def standard_error(metad: xr.Dataset, chosen: NDArray[np.bool_]) -> Array:
     """Return the standard error of the chosen points in J/m^3; NaN where it is not known."""
     if "free_energy_stderr" not in metad:

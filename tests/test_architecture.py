@@ -16,8 +16,8 @@ CORE = {
     "atoms", "lattice", "sampling", "landau", "gle", "mesoscale", "units", "compiled", "resources",
 }  # fmt: skip
 BORDER = {
-    "schema", "schema_landau", "schema_tables", "schema_variables", "materials", "records", "records_landau",
-    "records_lattice", "records_units", "stages",
+    "schema", "schema_landau", "schema_tables", "schema_variables", "materials", "records",
+    "records_landau", "records_lattice", "records_units", "stages",
 }  # fmt: skip
 EDGE = {"pipeline", "plotting", "cli", "cli_files", "cli_studies", "__main__", "__init__"}
 NOT_IN_CORE = {"xarray", "pydantic", "typer", "tqdm", "logging", "matplotlib", "jinja2", "tomllib"}

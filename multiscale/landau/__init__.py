@@ -21,19 +21,37 @@ clamping      clamped, stress-free and film coefficients
 tensors       electrostriction in all conventions, piezoelectric tensors
 walls         domain walls in closed form
 films         misfit-temperature diagrams of epitaxial films, their responses
+correlations  long waves of a polarization field
+gradient      gradient energy from these waves (Ornstein-Zernike)
+wall_fit      gradient energy from the profile of a simulated wall
 wall_profile  any planar wall by minimisation, with elasticity and electrostatics
 groups        finite groups from generators, Molien series, projection
 bases         invariants of any group: of P, strain and P, gradients of P
 batch         energies and fields of many points at the speed of memory
 switching     reversal of a domain by a field along any direction, with rotation
 variants      symmetry images of a state, ground state in a field
+field_diagram temperature-field diagram, critical end point, tricritical point
 """
 
 from multiscale.landau.bases import Basis, coupling_basis, gradient_basis, polarization_basis
 from multiscale.landau.batch import energies, fields
 from multiscale.landau.clamping import clamped, film, stiffness_from_compliance, stress_free
 from multiscale.landau.coercive import Coercive, coercive_field, susceptibility
+from multiscale.landau.correlations import Waves, polarization_waves
 from multiscale.landau.covariance import GridCovariance, grid_covariance
+from multiscale.landau.field_diagram import (
+    CriticalPoint,
+    FieldDiagram,
+    Spinodal,
+    StabilityLimits,
+    TricriticalPoint,
+    critical_end_point,
+    field_diagram,
+    spinodal,
+    stability_limits,
+    tricritical_point,
+    under_pressure,
+)
 from multiscale.landau.films import (
     FILM_PHASES,
     FilmDiagram,
@@ -44,6 +62,7 @@ from multiscale.landau.films import (
     film_strain,
     film_susceptibility,
 )
+from multiscale.landau.gradient import GradientFit, fit_gradient
 from multiscale.landau.groups import molien, point_group
 from multiscale.landau.joint import JointFit, fit_laws
 from multiscale.landau.laws import CurieWeiss, curie_weiss, curie_weiss_law, interpolated
@@ -107,6 +126,7 @@ from multiscale.landau.tensors import (
     piezoelectric,
 )
 from multiscale.landau.variants import state_in_field, variants
+from multiscale.landau.wall_fit import WallFit, cut_walls, fit_wall, gradient_from_wall
 from multiscale.landau.wall_profile import Wall, gradient_matrix, relax_wall, wall_90
 from multiscale.landau.walls import Wall180, profile_180, wall_180
 
@@ -118,12 +138,15 @@ __all__ = [
     "Boundedness",
     "Candidate",
     "Coercive",
+    "CriticalPoint",
     "CurieWeiss",
     "Elasticity",
     "Estimate",
+    "FieldDiagram",
     "FilmDiagram",
     "Fit",
     "FullCoupling",
+    "GradientFit",
     "GridCovariance",
     "JointFit",
     "Jump",
@@ -132,14 +155,19 @@ __all__ = [
     "Piezoelectric",
     "Reduced",
     "Selection",
+    "Spinodal",
     "Spinodals",
+    "StabilityLimits",
     "StrainCoupling",
     "Summary",
     "Switching",
     "Transition",
     "TransitionSummary",
+    "TricriticalPoint",
     "Wall",
     "Wall180",
+    "WallFit",
+    "Waves",
     "Whitened",
     "boundedness",
     "check_magnitudes",
@@ -148,16 +176,19 @@ __all__ = [
     "coefficient_units",
     "coercive_field",
     "coupling_basis",
+    "critical_end_point",
     "cubic_matrix",
     "cubic_part",
     "curie_weiss",
     "curie_weiss_law",
     "curvature",
+    "cut_walls",
     "draw",
     "electrostriction",
     "electrostriction_constants",
     "energies",
     "field",
+    "field_diagram",
     "field_electrostriction",
     "fields",
     "film",
@@ -169,10 +200,13 @@ __all__ = [
     "film_susceptibility",
     "fit",
     "fit_full_coupling",
+    "fit_gradient",
     "fit_laws",
     "fit_strain_coupling",
+    "fit_wall",
     "free_energy",
     "gradient_basis",
+    "gradient_from_wall",
     "gradient_matrix",
     "grid_covariance",
     "ground_state",
@@ -187,6 +221,7 @@ __all__ = [
     "piezoelectric",
     "point_group",
     "polarization_basis",
+    "polarization_waves",
     "profile_180",
     "reduce_generalised",
     "reduce_grid",
@@ -196,7 +231,9 @@ __all__ = [
     "relax_wall",
     "select",
     "solve",
+    "spinodal",
     "spontaneous_polarization",
+    "stability_limits",
     "state_in_field",
     "stiffness_from_compliance",
     "stress_free",
@@ -204,6 +241,8 @@ __all__ = [
     "susceptibility",
     "switching",
     "terms",
+    "tricritical_point",
+    "under_pressure",
     "uniaxial_spinodals",
     "variants",
     "wall_90",

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from multiscale.landau.groups import point_group
-from multiscale.landau.minima import minima
+from multiscale.landau.minima import DIRECTIONS, along, minima
 from multiscale.landau.polynomials import Array, curvature, field, free_energy
 
 
@@ -22,8 +22,9 @@ def variants(P: ArrayLike) -> Array:
 def state_in_field(a: ArrayLike, E: ArrayLike) -> Array:
     """Return the polarization of lowest enthalpy G(P) - E.P.
 
-    All variants of all states at zero field are relaxed in the field by damped Newton steps, and
-    the lowest is taken.
+    Starts are the states on each of the 26 symmetry axes and along the field, as the part of the
+    field on that line holds them, and all variants of the states at zero field; they are relaxed
+    in the field by damped Newton steps, and the lowest is taken.
 
     Parameters
     ----------
@@ -38,9 +39,14 @@ def state_in_field(a: ArrayLike, E: ArrayLike) -> Array:
         C/m^2.
     """
     a, E = np.asarray(a, dtype=np.float64), np.asarray(E, dtype=np.float64)
-    starts = np.vstack([variants(state.polarization) for state in minima(a)])
-    scale = max(float(np.linalg.norm(starts, axis=1).max()), 1e-3)
-    P = starts + 1e-3 * scale * E / max(float(np.linalg.norm(E)), 1e-300)
+    size = float(np.linalg.norm(E))
+    starts = [variants(state.polarization) for state in minima(a)]
+    if size > 0:
+        lines = [*np.vstack([variants(n) for n in DIRECTIONS.values()]), E / size]
+        starts += [_held_on(a, n, float(E @ n)) for n in lines]
+    P = np.vstack(starts)
+    scale = max(float(np.linalg.norm(P, axis=1).max()), 1e-12)
+    P = P + 1e-3 * scale * E / max(size, 1e-300)
     for _ in range(60):
         w, V = np.linalg.eigh(curvature(P, a))
         w = np.maximum(np.abs(w), 1e-6 * np.abs(w).max())
@@ -51,3 +57,14 @@ def state_in_field(a: ArrayLike, E: ArrayLike) -> Array:
             break
     enthalpy = free_energy(P, a) - P @ E
     return np.asarray(P[int(enthalpy.argmin())])
+
+
+def _held_on(a: Array, n: Array, E: float) -> Array:
+    """Return the points p n, p > 0, at which a field E along the unit vector n balances G(p n)."""
+    c = along(a, n)
+    slope = np.zeros(2 * len(c))
+    slope[1::2] = c * 2 * np.arange(1, len(c) + 1)
+    slope[0] = -E
+    roots = np.polynomial.polynomial.polyroots(np.trim_zeros(slope, "b"))
+    p = roots.real[(np.abs(roots.imag) <= 1e-6 * np.abs(roots)) & (roots.real > 0)]
+    return np.asarray(p[:, None] * n)

@@ -143,7 +143,7 @@ class EffectiveHamiltonian:
         for s in range(n):
             shape, dipole[s] = self._gather(system, s, charges)
             shapes.append(shape)
-            pending.append(self._respond(shape))
+            pending.append(self._respond(shape.strain))
         mu = torch.from_numpy(dipole)
         E = np.ascontiguousarray(acting_field(electric_field, mu).numpy())
         for s, (shape, (own, pull, outer, f)) in enumerate(zip(shapes, pending, strict=True)):
@@ -165,6 +165,28 @@ class EffectiveHamiltonian:
             born_charges=system.sites.charges if born_charges and system.sites else None,
         )
 
+    def slopes(self, u: Array, strain: Array) -> tuple[float, Array, Array]:
+        """Return energy, forces on the modes and the energy's slope by homogeneous strain.
+
+        Parameters
+        ----------
+        u : array, shape (n_cells, 3)
+            Modes in the crystal's frame, angstrom.
+        strain : array, shape (6,)
+            Voigt order, engineering shear.
+
+        Returns
+        -------
+        energy in eV, without fields; forces (n_cells, 3) in eV/angstrom; dE/dstrain (6,) in eV.
+        """
+        self._fields.numpy()[:3].reshape(3, -1)[:] = u.T
+        energy, pull, _, f = self._respond(np.ascontiguousarray(strain))
+        return energy, f.T, pull
+
+    def local_strain(self) -> Array:
+        """Return the inhomogeneous strain of the cells last evaluated, shape (n_cells, 6)."""
+        return self._local.reshape(6, -1).T.copy()
+
     def _gather(self, system: System, s: int, charges: Array) -> tuple[Shape, Array]:
         """Put the modes of system s into the fields; return its shape and dipole."""
         assert system.sites is not None
@@ -175,7 +197,7 @@ class EffectiveHamiltonian:
         positions, scaled = system.positions.numpy()[part], system.sites.scaled.numpy()[part]
         return shape, passes.gather(positions, scaled, cell, shape.turn, charges[part], u)
 
-    def _respond(self, shape: Shape) -> tuple[float, Array, Array, Array]:
+    def _respond(self, strain: Array) -> tuple[float, Array, Array, Array]:
         """Return energy, dE/dstrain (6,), sum of u f (3, 3) and forces (3, n) of the fields."""
         fields = self._fields.numpy()
         u, T = fields[:3].reshape(3, -1), self._tension
@@ -191,9 +213,9 @@ class EffectiveHamiltonian:
             passes.strain_cells(back[3:], self._local)
         f = back[:3].reshape(3, -1)
         local = self._local.reshape(6, -1)
-        own, pull, outer = passes.forces(u, f, flat, local, shape.strain, self.site, self.kind)
-        stretched = self._stiffness @ shape.strain
-        return own + 0.5 * float(stretched @ shape.strain), pull + stretched, outer, f
+        own, pull, outer = passes.forces(u, f, flat, local, strain, self.site, self.kind)
+        stretched = self._stiffness @ strain
+        return own + 0.5 * float(stretched @ strain), pull + stretched, outer, f
 
     def _push(self, system: System, s: int, charges: Array, force: Array, virial: Array) -> float:
         """Add the local fields to forces and virial; return their energy."""

@@ -69,6 +69,82 @@ def pund(t: ArrayLike, *, amplitude: float, width: float, rise: float, delay: fl
     return np.asarray(amplitude * signs[pulse] * shape)
 
 
+def pulses(
+    t: ArrayLike, *, amplitudes: ArrayLike, width: float, rise: float, delay: float
+) -> Array:
+    """Return a train of trapezoids of the given amplitudes; other arguments as in `pund`.
+
+    Parameters
+    ----------
+    t : array, any shape
+        Time, s.
+    amplitudes : array, shape (n,)
+        Field of each pulse, V/m, with its sign.
+    width, rise, delay : float
+        Times of a pulse, s, as in `pund`; the field is zero after the last.
+    """
+    t, heights = np.asarray(t, float), np.append(np.asarray(amplitudes, float), 0.0)
+    corners = np.cumsum([0.0, rise, width, rise, delay])
+    pulse = np.clip(np.floor(t / corners[-1]), 0, len(heights) - 1).astype(int)
+    shape = np.interp(t - pulse * corners[-1], corners, [0.0, 1.0, 1.0, 0.0, 0.0])
+    return np.asarray(heights[pulse] * shape)
+
+
+def forc(t: ArrayLike, *, amplitude: float, reversals: ArrayLike, rate: float) -> Array:
+    """Return first-order reversal curves: from saturation down to each reversal field and back.
+
+    Parameters
+    ----------
+    t : array, any shape
+        Time, s; the field starts at zero and first rises to the amplitude.
+    amplitude : float
+        Field of saturation, V/m.
+    reversals : array, shape (n,)
+        Fields at which the curves begin, V/m, between -amplitude and amplitude.
+    rate : float
+        Field per time, V/m/s, the same everywhere.
+    """
+    times, fields = forc_corners(amplitude=amplitude, reversals=reversals, rate=rate)
+    return table(t, times=times, fields=fields)
+
+
+def forc_corners(*, amplitude: float, reversals: ArrayLike, rate: float) -> tuple[Array, Array]:
+    """Return times, s, and fields, V/m, of the corners of `forc`: 0, then +, reversal, +, ...
+
+    Raises
+    ------
+    ValueError
+        If a reversal field is not below the amplitude.
+    """
+    reversals = np.atleast_1d(np.asarray(reversals, float))
+    if (reversals >= amplitude).any() or (reversals < -amplitude).any():
+        worst = float(reversals[np.argmax(np.abs(reversals))])
+        raise ValueError(
+            f"reversal field is {worst!r} V/m, expected from -{amplitude!r} up to below "
+            f"{amplitude!r}. Choose reversals inside the loop."
+        )
+    fields = np.concatenate([[0.0, amplitude], np.ravel([[r, amplitude] for r in reversals])])
+    return np.concatenate([[0.0], np.cumsum(np.abs(np.diff(fields))) / rate]), fields
+
+
+def ramp(t: ArrayLike, *, start: float, stop: float, duration: float, hold: float = 0.0) -> Array:
+    """Return start, then a straight line to stop after hold, constant outside.
+
+    It serves any quantity: the temperature of a field cooling, a stress, a bias.
+
+    Parameters
+    ----------
+    t : array, any shape
+        Time, s.
+    start, stop : float
+        Values at the ends, in the unit of the quantity.
+    duration, hold : float
+        Length of the ramp and the time before it, s.
+    """
+    times = [hold, hold + duration]
+    return np.asarray(np.interp(np.asarray(t, float), times, [start, stop]))
+
+
 def pund_period(*, width: float, rise: float, delay: float) -> float:
     """Return the time from the start of one PUND pulse to the next, s."""
     return width + 2 * rise + delay

@@ -6,6 +6,7 @@ metad       free-energy cuts and map, convergence; profiles and map over other v
 free_energy effects of size; energy and entropy at P
 mean_force  free energy and its slope, two methods against each other
 landau      coefficients, fitted profiles against the sampled surface
+landau_films phases of a film against misfit and temperature, profiles of walls
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
 hysteresis  polarization loops, strain butterflies
 parity      a potential against labels, learning curves
@@ -18,6 +19,7 @@ from multiscale.plotting.free_energy import energy_and_entropy, size_study
 from multiscale.plotting.gle import dissipation_residual, kernels, velocity_autocorrelation
 from multiscale.plotting.hysteresis import butterflies, loops
 from multiscale.plotting.landau import coefficients, profiles
+from multiscale.plotting.landau_films import film_phases, wall_profile
 from multiscale.plotting.md import lattice_parameters, spontaneous_polarization, traces
 from multiscale.plotting.mean_force import agreement, mean_force_profiles
 from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
@@ -36,6 +38,7 @@ __all__ = [
     "convergence",
     "dissipation_residual",
     "energy_and_entropy",
+    "film_phases",
     "free_energy_cuts",
     "free_energy_map",
     "free_energy_plane",
@@ -53,4 +56,5 @@ __all__ = [
     "spontaneous_polarization",
     "traces",
     "velocity_autocorrelation",
+    "wall_profile",
 ]

@@ -12,6 +12,9 @@ from multiscale.atoms.potential import ElectricPotential
 from multiscale.atoms.system import System
 
 Array = NDArray[np.float64]
+GRADE = "extrapolation_grade"
+OUTSIDE = 0.01
+"""Share of the weight of a biased run that may lie outside the training data."""
 
 
 def find_grader(name: str, engine: Potential) -> Grader | None:
@@ -41,7 +44,7 @@ def highest(grader: Grader | None, system: System) -> dict[str, Array]:
     if grader is None:
         return {}
     grades = np.split(grader(system), system.starts[1:-1].tolist())
-    return {"extrapolation_grade": np.array([float(g.max()) for g in grades])}
+    return {GRADE: np.array([float(g.max()) for g in grades])}
 
 
 def judge(ds: xr.Dataset, grades: Array, at: str) -> xr.Dataset:
@@ -63,4 +66,30 @@ def judge(ds: xr.Dataset, grades: Array, at: str) -> xr.Dataset:
         message=f"{100 * share:.2g} % of the samples hold an atom far outside the training data, "
         "whose forces mean nothing: train on such structures (how-to/uncertainty), or stay closer "
         "to what the model card says.",
+    )  # fmt: skip
+
+
+def judge_weighted(ds: xr.Dataset, grades: Array, weight: Array, at: str) -> xr.Dataset:
+    """Return ds with the check that what a biased run means lies within the training data.
+
+    The bias drives a crystal where it would not go; frames count as much as they weigh.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Output of stage metad.
+    grades, weight : array
+        Highest grades of the frames, and their weights without the bias, of any scale.
+    at : str
+        Where, such as "at 300 K".
+    """
+    outside = grades > GAMMA_HIGH
+    share = float(np.average(outside, weights=weight))
+    return schema.add_trust(
+        ds, f"outside the training data {at}", share,
+        expected=f"at most {OUTSIDE:g} of the weight", ok=share <= OUTSIDE,
+        message=f"Weight of the frames that hold an atom of a grade above {GAMMA_HIGH:g}, "
+        f"{100 * outside.mean():.2g} % of the frames; the highest grade is {grades.max():.3g}. "
+        "Forces mean nothing there: take a smaller limit or bias_factor, or train on such "
+        "structures (how-to/uncertainty).",
     )  # fmt: skip

@@ -18,7 +18,7 @@ from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.atoms.system import System
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
-from multiscale.stages.extrapolating import find_grader, highest
+from multiscale.stages.extrapolating import GRADE, find_grader, highest
 from multiscale.stages.extrapolating import judge as judge_grades
 from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
 from multiscale.stages.recording import Moment, RecordName, atoms_of, take
@@ -214,8 +214,8 @@ def _judge(ds: xr.Dataset, arrays: dict[str, Array], options: Options) -> xr.Dat
     """Return ds with the checks that tell whether the run can be believed."""
     temperature = options.temperatures[0]
     at = f"at {temperature:g} K"
-    if "extrapolation_grade" in arrays:
-        ds = judge_grades(ds, arrays["extrapolation_grade"], at)
+    if GRADE in arrays:
+        ds = judge_grades(ds, arrays[GRADE], at)
     kinetic = arrays["kinetic_temperature"]
     error = kinetic.std() / np.sqrt(kinetic.size / integrated_time(kinetic))
     hot = float(kinetic.mean() - temperature)

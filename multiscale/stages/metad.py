@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from multiscale import sampling, schema, units
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
+from multiscale.atoms.extrapolation import Grader
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.sampling import CellBias, Metadynamics
 from multiscale.sampling.deposits import Exchange
 from multiscale.stages import metad_shared as shared
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
+from multiscale.stages.extrapolating import GRADE, find_grader, highest, judge_weighted
 from multiscale.stages.metad_analysis import estimate
 from multiscale.stages.metad_bias import (
     RECORDED,
@@ -120,11 +122,12 @@ def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
 
 
 class _Run(NamedTuple):
-    """What grows along a run: recorder, bias of the recorded samples, the bias itself."""
+    """What grows along a run: recorder, bias of the recorded samples, the bias itself; grader."""
 
     trajectory: Trajectory
     bias: Array  # (walkers, samples) eV
     metad: Growing
+    grader: Grader | None = None
 
     def arrays(self, state: State, walkers: Walkers) -> dict[str, NDArray[Any]]:
         """Return everything that a restart needs."""
@@ -163,10 +166,11 @@ def _run_temperature(
     growing = make_bias(options, settings, checkpoint, exchange)
     walkers = shared.own_streams(options, prepare(options, temperature, potential))
     shape = (options.walkers, options.samples)
-    more = (
-        {RECORDED: np.zeros((options.walkers, len(options.names)))} if options.variables else None
-    )
-    sofar = _Run(Trajectory(*shape, more), np.zeros(shape), growing)
+    grader = find_grader(options.potential, walkers.engine) if potential is None else None
+    more = highest(grader, walkers.system)
+    if options.variables:
+        more[RECORDED] = np.zeros((options.walkers, len(options.names)))
+    sofar = _Run(Trajectory(*shape, more), np.zeros(shape), growing, grader)
     _simulate(options, walkers, sofar, progress, checkpoint)
     ds = _analyse(options, conclude(growing, settings, options.names), sofar, walkers)
     return schema.finish("metad", shared.mark(ds, options))
@@ -212,7 +216,10 @@ def _record(
     """Keep the state if its step is one of those recorded."""
     k, between = divmod(state.step - options.first_step, options.stride)
     if k >= 0 and between == 0:
-        more = {RECORDED: values_of(bias, state, walkers)} if options.variables else None
+        moved = walkers.system.replace(positions=state.positions, cell=state.cell)
+        more = highest(sofar.grader, moved)
+        if options.variables:
+            more[RECORDED] = values_of(bias, state, walkers)
         sofar.trajectory.record(k, state, walkers, field, more)
         sofar.bias[:, k] = state.bias_energy.numpy()
 
@@ -257,5 +264,7 @@ def _analyse(options: Options, metad: Metadynamics, sofar: _Run, walkers: Walker
         **describe(options), **describe_engine(options),
     )  # fmt: skip
     ds = doubt_engine(ds, options, temperature)
+    if (grades := sofar.trajectory.arrays.get(GRADE)) is not None:
+        ds = judge_weighted(ds, grades[:, kept], weight, f"at {temperature:g} K")
     ds = doubt_convergence(ds, temperature, kT, surface, found.from_hills, values)
     return judge(doubt_errors(ds, temperature, kT, found))

@@ -17,6 +17,7 @@ from multiscale import sampling
 from multiscale.sampling import Metadynamics
 from multiscale.sampling.deposits import Exchange
 from multiscale.stages import metad_verdict, temperatures
+from multiscale.stages.extrapolating import GRADE
 from multiscale.stages.metad_options import Options, well_tempered
 from multiscale.stages.options import millikelvin, stream
 from multiscale.stages.simulation import Trajectory, Walkers, prepare
@@ -105,7 +106,7 @@ def _join(parts: list[xr.Dataset], analyse: Analyse) -> xr.Dataset:
     T = options.temperatures[0]
     walkers = prepare(options.model_copy(update={"walkers": 1}), T)
     trajectory = Trajectory(options.walkers, options.samples)
-    names = [*trajectory.arrays, *({"collective_variable"} & set(parts[0]))]
+    names = [*trajectory.arrays, *({"collective_variable", GRADE} & set(parts[0]))]
     for name in names:
         trajectory.arrays[name] = _together(parts, name)
     metad = _bias_of(max(parts, key=lambda ds: ds.sizes["hill"]), options)

@@ -1,16 +1,18 @@
-"""md with a potential that ships an active set: grades are recorded and judged."""
+"""md and metad with a potential that ships an active set: grades are recorded and judged."""
 
 import shutil
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from multiscale import materials, schema
 from multiscale.atoms import ElectricPotential, System
 from multiscale.atoms.extrapolation import build
 from multiscale.atoms.shipped import find
 from multiscale.pipeline.committees import save_active_set
-from multiscale.stages import md
+from multiscale.stages import extrapolating, md, metad
+from multiscale.stages.extrapolating import judge_weighted
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +59,30 @@ def test_without_an_active_set_nothing_is_recorded():
     ds = md.run(options=md.Options(potential="toy-ferroelectric", walkers=1, duration="0.1 ps"))
     assert "extrapolation_grade" not in ds
     assert not [d for d in schema.trust(ds) if d.check.startswith("extrapolation")]
+
+
+def test_a_biased_run_is_judged_by_the_weight_of_what_lies_outside(folder, monkeypatch):
+    monkeypatch.setattr(extrapolating, "GAMMA_HIGH", 4.0)
+    options = metad.Options(
+        potential=str(folder), temperatures=(2000.0,), walkers=2, duration="0.16 ps", axes="z",
+        equilibration="0.06 ps", stride=4, pace="0.04 ps", ensemble="nvt", friction="10 /ps",
+        bins=31, blocks=3, n_samples=8,
+    )  # fmt: skip
+    ds = metad.run(options=options)
+    grades = ds.extrapolation_grade
+    assert grades.dims == ("temperature", "walker", "time")
+    (found,) = [d for d in schema.trust(ds) if d.check.startswith("outside the training data")]
+    kept = np.arange(grades.sizes["time"]) >= round(0.2 * grades.sizes["time"])
+    weight = np.exp(ds.log_weight.values[0][:, kept])
+    far = grades.values[0][:, kept] > 4
+    assert 0.02 < far.mean() < 1
+    assert found.value == pytest.approx((far * weight).sum() / weight.sum())
+    assert not found.ok
+    assert f"{grades.values[0][:, kept].max():.3g}" in found.message
+
+
+def test_frames_that_weigh_nothing_do_not_count():
+    ds = schema.add_trust(xr.Dataset(), "first", 0.0, expected="0", ok=True, message="")
+    grades, weight = np.array([[1.0, 50.0, 2.0]]), np.array([[1.0, 1e-4, 1.0]])
+    assert schema.trust(judge_weighted(ds, grades, weight, "at 300 K"))[-1].ok
+    assert not schema.trust(judge_weighted(ds, grades, np.ones((1, 3)), "at 300 K"))[-1].ok

@@ -192,6 +192,23 @@ class FieldModel:
             )
         return self.grid.backward(modes)
 
+    def preconditioner(self, shift: float) -> Callable[[Array], Array]:
+        """Return P -> (A/shift + 1)^(-1/2) P with A gradient and depolarization."""
+        blocks = []
+        for block in self.grid.blocks():
+            values, vectors = np.linalg.eigh(self.linear_matrix(block))
+            root = vectors / np.sqrt(1.0 + values / shift)[..., None, :]
+            blocks.append(pair_matrix(root @ np.swapaxes(vectors, -1, -2)))
+        matrix = np.concatenate(blocks, axis=1).reshape(6, -1)
+
+        def apply(P: Array) -> Array:
+            modes = self.grid.forward(P)
+            out = np.empty_like(modes)
+            pointwise.apply(matrix, modes.reshape(3, -1), out.reshape(3, -1))
+            return self.grid.backward(out)
+
+        return apply
+
     def force(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> Array:
         """Return the driving field E - dF/dP, V/m, shape (3, nx, ny, nz); E in crystal axes."""
         applied = np.asarray(E, float).reshape(3, 1, 1, 1)

@@ -6,17 +6,34 @@ matrix of the wave over a shift, plus one. P changes by at most a small part of 
 iteration and the energy never rises, so that a barrier that still stands is not jumped.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from multiscale.mesoscale import pointwise, polynomial
-from multiscale.mesoscale.model import FieldModel, pair_matrix
+from multiscale.mesoscale import polynomial
 
 Array = NDArray[np.float64]
 MEMORY = 12  # pairs of steps and slopes kept
 LARGEST_STEP = 0.05  # of one iteration, in units of the largest |P|
+
+
+class Energy(Protocol):
+    """What can be minimised: `FieldModel`, `FilmModel`."""
+
+    @property
+    def landau(self) -> NDArray[Any]:
+        """Landau coefficients, shape (10,)."""
+
+    def energy(self, P: NDArray[Any], E: ArrayLike) -> float:
+        """Mean energy density, J/m^3, in a drive E."""
+
+    def force(self, P: NDArray[Any], E: ArrayLike) -> NDArray[Any]:
+        """Driving field, V/m, shaped like P."""
+
+    def preconditioner(self, shift: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """Return P -> (A/shift + 1)^(-1/2) P with A the linear part."""
 
 
 class Rest(NamedTuple):
@@ -40,7 +57,7 @@ class NoRestError(RuntimeError):
 
 
 def minimise(
-    model: FieldModel,
+    model: Energy,
     P: ArrayLike,
     E: ArrayLike = (0.0, 0.0, 0.0),
     *,
@@ -52,11 +69,11 @@ def minimise(
 
     Parameters
     ----------
-    model : FieldModel
+    model : FieldModel or FilmModel
     P : array, shape (3, nx, ny, nz)
         Where to start, C/m^2. A saddle (P = 0, or a perfectly symmetric state) stays one.
     E : array, shape (3,)
-        Field in crystal axes, V/m.
+        Field in crystal axes, V/m; the voltage of a FilmModel, V.
     tolerance : float
         Root mean square driving field allowed at rest, over stiffness times the largest |P|.
     iterations : int
@@ -69,33 +86,33 @@ def minimise(
     NoRestError
         If the residual is not reached.
     """
-    P = np.array(P, float)
-    scale = float(np.abs(P).max()) or 1.0
+    p: Array = np.array(P, float)
+    scale = float(np.abs(p).max()) or 1.0
     stiff = max(polynomial.stiffest(model.landau, scale), abs(2 * model.landau[0]))
-    half = _inverse_root(model, stiff)
-    moving = np.ones_like(P) if frozen is None else (~frozen).astype(float)
+    half = model.preconditioner(stiff)
+    moving = np.ones_like(p) if frozen is None else (~frozen).astype(float)
     pairs: list[tuple[Array, Array]] = []
-    energy, force = model.energy(P, E), moving * model.force(P, E)
+    energy, force = model.energy(p, E), moving * model.force(p, E)
     for n in range(iterations):
         residual = float(np.sqrt(np.mean(force**2)))
         if residual <= tolerance * stiff * scale:
-            return Rest(P, energy, residual, n)
-        slope = -_apply(model, half, force)
+            return Rest(p, energy, residual, n)
+        slope = -half(force)
         y = _direction(slope, pairs, stiff)
-        step = moving * _apply(model, half, y)
+        step = moving * half(y)
         if np.sum(step * force) <= 0:
             pairs.clear()
             y = -slope / stiff
-            step = moving * _apply(model, half, y)
+            step = moving * half(y)
         size = min(1.0, LARGEST_STEP * scale / max(float(np.abs(step).max()), 1e-300))
-        size, energy = _search(model, P, E, energy, step, force, size)
-        P = P + size * step
-        force = moving * model.force(P, E)
-        change = -_apply(model, half, force) - slope
+        size, energy = _search(model, p, E, energy, step, force, size)
+        p = p + size * step
+        force = moving * model.force(p, E)
+        change = -half(force) - slope
         if np.sum(change * y) > 1e-12 * np.sum(change**2) / stiff:
             pairs = [*pairs[1 - MEMORY :], (size * y, change)]
     residual = float(np.sqrt(np.mean(force**2)))
-    raise NoRestError(Rest(P, energy, residual, iterations), tolerance * stiff * scale)
+    raise NoRestError(Rest(p, energy, residual, iterations), tolerance * stiff * scale)
 
 
 def _direction(slope: Array, pairs: list[tuple[Array, Array]], stiff: float) -> Array:
@@ -115,7 +132,7 @@ def _direction(slope: Array, pairs: list[tuple[Array, Array]], stiff: float) -> 
 
 
 def _search(
-    model: FieldModel,
+    model: Energy,
     P: Array,
     E: ArrayLike,
     energy: float,
@@ -134,20 +151,3 @@ def _search(
             break
         size *= 0.5
     return size, new
-
-
-def _inverse_root(model: FieldModel, shift: float) -> Array:
-    """Return (A / shift + 1)^(-1/2) of every wave, shape (6, mode)."""
-    blocks = []
-    for block in model.grid.blocks():
-        values, vectors = np.linalg.eigh(model.linear_matrix(block))
-        weight = 1.0 / np.sqrt(1.0 + values / shift)
-        blocks.append(pair_matrix((vectors * weight[..., None, :]) @ np.swapaxes(vectors, -1, -2)))
-    return np.concatenate(blocks, axis=1).reshape(6, -1)
-
-
-def _apply(model: FieldModel, matrix: Array, field: Array) -> Array:
-    modes = model.grid.forward(field)
-    out = np.empty_like(modes)
-    pointwise.apply(matrix, modes.reshape(3, -1), out.reshape(3, -1))
-    return np.asarray(model.grid.backward(out))

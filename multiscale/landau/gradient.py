@@ -108,7 +108,7 @@ def fit_gradient(
     counts = rng.multinomial(m, np.full(m, 1 / m), size=n_samples) * weights
     drawn = np.einsum("sb,bkij->skij", counts / counts.sum(axis=1, keepdims=True), power)
     samples = _maximum(np.repeat(theta, n_samples, axis=0), basis, drawn, free)
-    samples = theta + np.sqrt(m / max(m - 1, 1)) * (samples - theta)  # few blocks: too narrow
+    samples = theta + _spread(m, waves.block_inefficiencies) * (samples - theta)
     M = np.einsum("p,kpij->kij", theta[0], basis)
     return GradientFit(names, theta[0] / unit, samples / unit, _misfit(M, power, weights))
 
@@ -184,6 +184,15 @@ def _likelihood(theta: Array, basis: Array, linear: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.log(w).sum(axis=(1, 2)) - (theta * linear).sum(axis=1)
     return np.where((w > 0).all(axis=(1, 2)), value, -np.inf)
+
+
+def _spread(blocks: int, inefficiencies: float) -> float:
+    """Return what a bootstrap over blocks of a correlated series is too narrow by.
+
+    Few blocks: n / (n - 1) in the variance. Short ones: a block of B inefficiencies lacks 1/(2B) of
+    the variance of its mean (exponential correlation), which is with its neighbours.
+    """
+    return float(np.sqrt(blocks / max(blocks - 1, 1) / (1 - 0.5 / max(inefficiencies, 1.0))))
 
 
 def _misfit(M: Array, power: Array, weights: Array) -> Array:

@@ -33,7 +33,7 @@ def coverage(sets, sigma, **options):
     inside = []
     for seed in range(sets):
         P = planted_field(np.random.default_rng(seed), 400)
-        fit = landau.fit_gradient(waves_of(P[None], blocks=40), KT, n_samples=100, **options)
+        fit = landau.fit_gradient(waves_of(P[None]), KT, n_samples=100, **options)
         miss = np.abs(fit.values - list(TRUTH.values()))[fit.stderr > 0]
         inside.append(miss[:, None] < np.multiply.outer(fit.stderr[fit.stderr > 0], sigma))
     return np.mean(inside, axis=0)

@@ -86,3 +86,21 @@ def longest_timestep(p: Parameters, mass: float, amplitude: float) -> float:
         Largest |u|, angstrom.
     """
     return float(2 * np.sqrt(mass * units.AMU / stiffest(p, amplitude)))
+
+
+def longest_cell_timestep(p: Parameters, kT: float, barostat_time: float) -> float:
+    """Return the time step in ps above which a moving cell is unstable.
+
+    The inertia of a cell is kT barostat_time^2 for each of its modes (atoms.ensembles), and its
+    stiffest stretch is the breathing, b11 + 2 b12: 2 barostat_time sqrt(kT / (b11 + 2 b12)).
+
+    Parameters
+    ----------
+    p : Parameters
+    kT : float
+        In eV.
+    barostat_time : float
+        In ps.
+    """
+    stiffness = max(p.b11 + 2 * p.b12, p.b11 - p.b12, 4 * p.b44)
+    return float(2 * barostat_time * np.sqrt(kT / stiffness))

@@ -1,7 +1,8 @@
 """The effective Hamiltonian of a material record as what drives a stage: potential = "lattice"."""
 
-from multiscale import materials
+from multiscale import materials, units
 from multiscale.lattice import EffectiveHamiltonian
+from multiscale.lattice.quadratic import longest_cell_timestep
 from multiscale.materials import Material
 
 LATTICE = "lattice"
@@ -28,6 +29,29 @@ def check_lattice(potential: str, material: Material) -> None:
         raise ValueError(
             f"potential is {potential!r} with material {material.name!r}, which is a lattice of "
             f"modes and no crystal of atoms, expected {LATTICE!r}. Correct potential.name."
+        )
+
+
+def check_cell(material: Material, timestep: float, kT: float, barostat_time: float) -> None:
+    """Raise ValueError if the cell of a lattice is too light for the time step.
+
+    Parameters
+    ----------
+    material : Material
+        With a lattice section.
+    timestep, barostat_time : float
+        In ps.
+    kT : float
+        In eV.
+    """
+    if material.lattice is None:
+        return
+    limit = longest_cell_timestep(material.lattice.parameters(), kT, barostat_time)
+    if timestep >= limit:
+        raise ValueError(
+            f"timestep is {1000 * timestep:g} fs, expected below {1000 * limit:.3g} fs, where the "
+            f"cell with barostat_time = {barostat_time:g} ps becomes unstable at "
+            f"{kT / units.KB:g} K. Take half of that, or a longer barostat_time."
         )
 
 

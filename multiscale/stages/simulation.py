@@ -17,7 +17,7 @@ from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.kinematics import closest_distance, from_voigt, strain, voigt
 from multiscale.atoms.system import Sites, System
 from multiscale.stages.engines import load_engine
-from multiscale.stages.lattice_engine import check_lattice, lattice_engine
+from multiscale.stages.lattice_engine import check_cell, check_lattice, lattice_engine
 from multiscale.stages.options import (
     Angstrom,
     GigaPascal,
@@ -160,6 +160,8 @@ def prepare(
         check_lattice(options.potential, material)
     if material.lattice is None:
         _check_apart(start, options.material)
+    elif options.ensemble != "nvt":
+        check_cell(material, options.timestep, units.KB * temperature, options.barostat_time)
     sites = Sites(
         torch.from_numpy(reference.get_scaled_positions(wrap=False)),
         torch.from_numpy(material.born_charges(options.size)),

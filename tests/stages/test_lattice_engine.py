@@ -56,6 +56,12 @@ def test_atoms_and_modes_are_not_mixed_up():
 def test_a_time_step_beyond_the_stiffest_mode_is_refused_with_the_limit():
     options = SimulationOptions(**BATIO3, timestep=0.019)
     with pytest.raises(ValueError, match=r"timestep is 19 fs, expected below [\d.]+ fs"):
+        prepare(options.model_copy(update={"ensemble": "nvt"}), 300.0)
+
+
+def test_a_cell_too_light_for_the_time_step_is_refused_with_the_limit():
+    options = SimulationOptions(**BATIO3, timestep=0.004, barostat_time=0.05)
+    with pytest.raises(ValueError, match=r"below [\d.]+ fs, where the cell with barostat_time = 0"):
         prepare(options, 300.0)
 
 

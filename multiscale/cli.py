@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from multiscale.cli_files import files
+from multiscale.cli_landau import landau as landau_commands
 from multiscale.cli_studies import studies
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(studies)
 app.add_typer(files)
+app.add_typer(landau_commands, name="landau")
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 OptionsFile = Annotated[
@@ -206,14 +208,14 @@ def mean_force(
     _stage("mean_force", {}, output, options, values)
 
 
-@app.command()
+@landau_commands.command("fit")
 def landau(
     metad: Annotated[Path, typer.Argument(help="metad.nc")],
     output: Output = Path("landau.nc"),
     options: OptionsFile = None,
     values: Set = None,
 ) -> None:
-    """Fit a Landau model: metad.nc -> landau.nc."""
+    """Fit a Landau model: metad.nc -> landau.nc; the word fit may be left out."""
     _stage("landau", {"metad": metad}, output, options, values)
 
 

@@ -16,10 +16,12 @@ CORE = {
     "atoms", "lattice", "sampling", "landau", "gle", "mesoscale", "units", "compiled", "resources",
 }  # fmt: skip
 BORDER = {
-    "schema", "schema_landau", "schema_tables", "schema_variables", "materials", "records",
+    "schema", "schema_gradient", "schema_landau", "schema_tables", "schema_variables", "materials", "records",
     "records_landau", "records_lattice", "records_units", "stages",
 }  # fmt: skip
-EDGE = {"pipeline", "plotting", "cli", "cli_files", "cli_studies", "__main__", "__init__"}
+EDGE = {
+    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_studies", "__main__", "__init__",
+}  # fmt: skip
 NOT_IN_CORE = {"xarray", "pydantic", "typer", "tqdm", "logging", "matplotlib", "jinja2", "tomllib"}
 NOT_IN_BORDER = {"typer", "tqdm", "matplotlib", "jinja2", "concurrent", "multiprocessing"}
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from multiscale.landau.minima import along, is_stable, minima
+from multiscale.landau.minima import along, has_stable
 from multiscale.landau.phases import Law, Transition
 from multiscale.landau.polynomials import Array
 
@@ -145,10 +145,7 @@ def stability_limits(
 
     def end(phase: str, towards: float) -> float:
         def lives(T: float) -> bool:
-            a = law(T)
-            if phase == "C":
-                return is_stable(np.zeros(3), a)
-            return any(state.phase == phase and state.stable for state in minima(a))
+            return has_stable(law(T), phase)
 
         start, steps = transition.temperature, np.linspace(0, 1, 51)[1:]
         previous = start

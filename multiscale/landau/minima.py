@@ -122,6 +122,17 @@ def is_stable(P: ArrayLike, a: ArrayLike) -> bool:
     return bool(np.linalg.eigvalsh(H).min(initial=np.inf) > 0)
 
 
+def has_stable(a: ArrayLike, phase: str) -> bool:
+    """Return whether a phase C, T, O or R (or any M) is a stable minimum; a as in minima."""
+    a = np.asarray(a, dtype=np.float64)
+    if phase == "C":
+        return is_stable(np.zeros(3), a)
+    if phase not in DIRECTIONS:
+        return any(state.phase == phase for state in minima(a))
+    n = DIRECTIONS[phase]
+    return any(is_stable(p * n, a) for p in stationary_along(a, n))
+
+
 def ground_state(a: ArrayLike, *, max_polarization: float = np.inf) -> Minimum:
     """Return the state of lowest energy; a as in minima."""
     a = np.asarray(a, dtype=np.float64)
@@ -178,6 +189,8 @@ def _low_symmetry_minima(a: Array, known: list[Minimum], limit: float) -> list[M
         step = np.einsum("nij,nj,nkj,nk->ni", V, 1 / w, V, field(P, a))
         size = np.linalg.norm(step, axis=1, keepdims=True)
         P = P - step / np.maximum(1, size / (0.2 * scale))
+        if size.max() < 1e-13 * scale:
+            break
     found: list[Minimum] = []
     for p in np.sort(np.abs(P), axis=1):
         others = [state.polarization for state in (*known, *found)]

@@ -30,33 +30,48 @@ def state_in_field(a: ArrayLike, E: ArrayLike) -> Array:
     ----------
     a : array, shape (n_terms,)
         Landau coefficients, SI.
-    E : array, shape (3,)
-        V/m.
+    E : array, shape (..., 3)
+        One field or many, V/m.
 
     Returns
     -------
-    array, shape (3,)
+    array, shape (..., 3)
         C/m^2.
     """
     a, E = np.asarray(a, dtype=np.float64), np.asarray(E, dtype=np.float64)
-    size = float(np.linalg.norm(E))
-    starts = [variants(state.polarization) for state in minima(a)]
-    if size > 0:
-        lines = [*np.vstack([variants(n) for n in DIRECTIONS.values()]), E / size]
-        starts += [_held_on(a, n, float(E @ n)) for n in lines]
-    P = np.vstack(starts)
+    rest = np.vstack([variants(state.polarization) for state in minima(a)])
+    starts = [np.vstack([rest, _on_lines(a, e)]) for e in E.reshape(-1, 3)]
+    counts = [len(s) for s in starts]
+    fields, P = np.repeat(E.reshape(-1, 3), counts, axis=0), np.vstack(starts)
     scale = max(float(np.linalg.norm(P, axis=1).max()), 1e-12)
-    P = P + 1e-3 * scale * E / max(size, 1e-300)
+    size = np.maximum(np.linalg.norm(fields, axis=1, keepdims=True), 1e-300)
+    P = _relaxed(a, P + 1e-3 * scale * fields / size, fields, scale)
+    enthalpy = free_energy(P, a) - (P * fields).sum(axis=1)
+    ends = np.cumsum(counts)
+    best = [int(enthalpy[j - n : j].argmin()) + j - n for j, n in zip(ends, counts, strict=True)]
+    return np.asarray(P[best].reshape(E.shape))
+
+
+def _relaxed(a: Array, P: Array, E: Array, scale: float) -> Array:
+    """Return P (n, 3) after damped Newton steps down G - E.P, none longer than a fifth of scale."""
     for _ in range(60):
         w, V = np.linalg.eigh(curvature(P, a))
         w = np.maximum(np.abs(w), 1e-6 * np.abs(w).max())
-        step = np.einsum("nij,nj,nkj,nk->ni", V, 1 / w, V, field(P, a) - E)
+        step = np.einsum("nij,nj,nkj,nk->ni", V, 1 / w, V, field(P, a) - E, optimize=True)
         size = np.linalg.norm(step, axis=1, keepdims=True)
         P = P - step / np.maximum(1, size / (0.2 * scale))
-        if size.max() < 1e-13 * scale:
+        if size.max() < 1e-12 * scale:
             break
-    enthalpy = free_energy(P, a) - P @ E
-    return np.asarray(P[int(enthalpy.argmin())])
+    return P
+
+
+def _on_lines(a: Array, E: Array) -> Array:
+    """Return the states (n, 3) that a field holds on each symmetry axis and on its own line."""
+    size = float(np.linalg.norm(E))
+    if size == 0:
+        return np.empty((0, 3))
+    lines = [*np.vstack([variants(n) for n in DIRECTIONS.values()]), E / size]
+    return np.vstack([_held_on(a, n, float(E @ n)) for n in lines if E @ n >= 0])
 
 
 def _held_on(a: Array, n: Array, E: float) -> Array:

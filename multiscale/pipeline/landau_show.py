@@ -1,0 +1,158 @@
+"""`multiscale landau show`: what a record predicts, as text or JSON, and its figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from multiscale import materials
+from multiscale.pipeline import folder as folders
+from multiscale.stages import landau_record
+from multiscale.stages.landau_portrait import portrait
+
+PHASES = {
+    "C": "cubic",
+    "T": "tetragonal",
+    "O": "orthorhombic",
+    "R": "rhombohedral",
+    "M": "monoclinic or triclinic",
+}
+
+
+def show_record(name: str, temperature: float, as_json: bool, figures: Path | None) -> str:
+    """Return what a Landau record predicts at a temperature, and draw it if a folder is given.
+
+    Parameters
+    ----------
+    name : str
+        Of a record that ships, or the path of one's own TOML record.
+    temperature : float
+        K.
+    as_json : bool
+        One JSON object in SI units, its `units` by key, instead of text.
+    figures : Path, optional
+        Folder for free_energy.png, coefficients.png and phase_diagram.png.
+
+    Raises
+    ------
+    ValueError
+        For an unknown record, one without a Landau set, or a temperature without a lower bound.
+    """
+    record = load(name)
+    content = portrait(record, temperature)
+    if figures is not None:
+        folders.prepare(figures)
+        highest = max((t["temperature"] for t in content["transitions"]), default=None)
+        for title, figure in draw(record, temperature, highest).items():
+            figure.savefig(figures / f"{title}.png", dpi=150)
+    return json.dumps(content, indent=1) if as_json else text(content)
+
+
+def load(name: str) -> materials.Material:
+    """Return a record that ships, or the one in a TOML file of one's own (name ends in .toml)."""
+    path = Path(name)
+    if path.suffix != ".toml":
+        return materials.load(name)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: not found. Give a record's name, or a file that exists.")
+    return materials.parse(path.read_text(encoding="utf-8"), path.stem)
+
+
+def draw(
+    record: materials.Material, temperature: float, highest: float | None
+) -> dict[str, Figure]:
+    """Return the figures of a record by file name; highest is its uppermost transition, K."""
+    from multiscale.plotting import landau_record as figures  # noqa: PLC0415 - slow to load
+
+    model = landau_record.landau_of(record)
+    low, high = model.temperatures or landau_record.DEFAULT_RANGE
+    wide = np.linspace(low, high, 60)
+    top = high if highest is None else highest
+    near = np.linspace(max(low, 0.05 * top), min(high, 1.1 * top), 45)
+    here = landau_record.surfaces(record, np.array([temperature]))
+    field = landau_record.diagram(record, near, _fields(record, top), "[001]")
+    return {
+        "free_energy": figures.directions(here),
+        "coefficients": figures.coefficients(landau_record.surfaces(record, wide)),
+        "phase_diagram": figures.phase_diagram(field),
+    }
+
+
+def _fields(record: materials.Material, top: float) -> Any:
+    """Return fields (V/m) from zero to twice the critical one, or to 1/20 of a1 P if there is none.
+
+    `top` is the highest transition, K.
+    """
+    from multiscale.landau import critical_end_point, ground_state  # noqa: PLC0415
+
+    model = landau_record.landau_of(record)
+    end = critical_end_point(model.array, [0.9 * top, 1.2 * top])
+    if end is not None:
+        return np.linspace(0.0, 2 * end.field, 31)
+    a = model.array(0.5 * top)
+    P = float(np.linalg.norm(ground_state(a).polarization))
+    return np.linspace(0.0, 0.1 * abs(a[0]) * max(P, 1e-3), 31)
+
+
+def text(content: dict[str, Any]) -> str:
+    """Return a portrait as lines for a person, in the units of papers."""
+    T = content["temperature"]
+    lines = [f"{content['record']}: {content['title']}", "", "Transitions on heating"]
+    for t in content["transitions"]:
+        low, high = t["phases"]
+        heat = f"latent heat {t['latent_heat'] / 1e6:.3g} MJ/m^3"
+        lines.append(f"  {low} to {high}  {t['temperature']:8.2f} K   {heat}")
+    if not content["transitions"]:
+        lines.append("  none in the range of the set")
+    phase = content["phase"]
+    lines += ["", f"At {T:g} K: {phase} ({PHASES[phase]})", *_state(content)]
+    lines += _walls(content["walls"])
+    lines += [f"Remark: {remark}" for remark in content["remarks"]]
+    lines += ["", *content["citation"]]
+    return "\n".join(lines)
+
+
+def _state(content: dict[str, Any]) -> list[str]:
+    P = ", ".join(f"{x:.4f}" for x in content["polarization"])
+    eps = content["permittivity"]
+    lines = [f"  permittivity            {eps['c']:.1f}"]
+    if content["phase"] != "C":
+        lines = [
+            f"  polarization            {content['spontaneous_polarization']:.4f} C/m^2 ({P})",
+            f"  depth of the well       {content['well_depth'] / 1e6:.3f} MJ/m^3",
+            f"  permittivity            {eps['c']:.1f} along P, {eps['a']:.1f} across",
+            *_coercive(content),
+        ]
+    strain = content["spontaneous_strain"]
+    if strain is not None:
+        lines.append("  strain xx..xy           " + ", ".join(f"{s:.5f}" for s in strain))
+    return lines
+
+
+def _coercive(content: dict[str, Any]) -> list[str]:
+    """Return the lines about coercive fields, in MV/m."""
+    lines = []
+    if content["coercive_field"] is not None:
+        lines.append(
+            f"  coercive field          {content['coercive_field'] / 1e6:.2f} MV/m, P inverts"
+        )
+    if content["rotation_field"] is not None:
+        lines.append(f"  but it rotates first at {content['rotation_field'] / 1e6:.2f} MV/m")
+    along = content["coercive_field_along"]
+    listed = ", ".join(f"{E / 1e6:.2f} along {n}" for n, E in along.items())
+    return [*lines, f"  reversal with rotation  {listed} (MV/m)"]
+
+
+def _walls(walls: dict[str, Any] | None) -> list[str]:
+    if walls is None:
+        return []
+    lines = ["Domain walls"]
+    for angle, kinds in walls.items():
+        for kind, wall in kinds.items():
+            if wall is not None:
+                note = "" if wall.get("stable", True) else ", not stable"
+                numbers = f"{wall['energy'] * 1e3:.3f} mJ/m^2, {wall['width'] * 1e9:.3f} nm wide"
+                lines.append(f"  {angle:>3} degrees, {kind:<8} {numbers}{note}")
+    return lines

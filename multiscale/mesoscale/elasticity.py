@@ -8,7 +8,7 @@ and stiffness in Pa.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -88,17 +88,8 @@ class Elasticity:
 
     def mean_stress(self, spontaneous: Array, grid: Grid) -> Array:
         """Return the mean stress, Pa, in crystal axes for the mean of e0, both shape (6,)."""
-        held = self.held
-        free = [i for i in range(6) if i not in held]
-        B = strain_rotation(grid.rotation.T)
-        C = _turned(self.matrix, B)
-        e0 = B @ spontaneous
-        elastic = np.zeros(6)
-        elastic[held] = (np.asarray(self.strain, float) - e0)[held]
-        if free:
-            rest = np.asarray(self.stress, float)[free] - C[np.ix_(free, held)] @ elastic[held]
-            elastic[free] = np.linalg.solve(C[np.ix_(free, free)], rest)
-        return np.asarray(B.T @ (C @ elastic))
+        still, response = _mean_law(self, grid)
+        return np.asarray(still + response @ spontaneous)
 
     def work(self, mean_stress: Array, spontaneous: Array, grid: Grid) -> float:
         """Return the work density of the given stress on the mean strain, J/m^3.
@@ -118,6 +109,25 @@ class Elasticity:
         constants = np.array(self.stiffness, real)
         _stress_modes(modes, x, y, z, grid.rotation.astype(real), constants)
         modes[:, 0, 0, 0] = self.mean_stress(np.asarray(mean, float), grid) * grid.size
+
+
+@lru_cache(maxsize=64)
+def _mean_law(elasticity: Elasticity, grid: Grid) -> tuple[Array, Array]:
+    """Return the mean stress of e0 = 0 and its change with the mean of e0, crystal axes."""
+    held = elasticity.held
+    free = [i for i in range(6) if i not in held]
+    B = strain_rotation(grid.rotation.T)
+    C = _turned(elasticity.matrix, B)
+    columns = []
+    for e0 in (np.zeros(6), *B.T):
+        elastic = np.zeros(6)
+        elastic[held] = (np.asarray(elasticity.strain, float) - e0)[held]
+        if free:
+            load = np.asarray(elasticity.stress, float)[free]
+            rest = load - C[np.ix_(free, held)] @ elastic[held]
+            elastic[free] = np.linalg.solve(C[np.ix_(free, free)], rest)
+        columns.append(B.T @ (C @ elastic))
+    return columns[0], np.array(columns[1:]).T - columns[0][:, None]
 
 
 def strain_rotation(R: ArrayLike) -> Array:

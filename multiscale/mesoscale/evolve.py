@@ -104,6 +104,7 @@ class Evolution:
         P = self._predict(state.modes, N0, m, xi)
         N1 = self.explicit(P, E1)
         error = pointwise.correct(_flat(P), _flat(N1), _flat(N0), m.second)
+        self.model.grid.make_real(P)
         return FieldState(P, N0, state.time + dt, self._root_mean_square(error))
 
     def multistep(
@@ -119,6 +120,7 @@ class Evolution:
         error = 0.0
         if state.previous.size:
             error = pointwise.correct(_flat(P), _flat(N), _flat(state.previous), m.second)
+        self.model.grid.make_real(P)
         return FieldState(P, N, state.time + dt, self._root_mean_square(error))
 
     def _predict(self, modes: Modes, N: Modes, m: Matrices, xi: Array | None) -> Modes:

@@ -137,6 +137,21 @@ class Grid:
             fft.irfftn(modes, s=self.shape, axes=(1, 2, 3), workers=self.workers, overwrite_x=True)
         )
 
+    def make_real(self, modes: Modes) -> None:
+        """Take out, in place, the part of modes that belongs to no real field.
+
+        It sits in the planes that hold both k and -k, is invisible in P, and would grow from
+        round-off with the rate of the linear instability until it swamps everything.
+        """
+        (nx, ny, nz), planes = self.shape, {0}
+        if nz % 2 == 0:
+            planes.add(nz // 2)
+        i, j = -np.arange(nx) % nx, -np.arange(ny) % ny
+        for m in planes:
+            plane = modes[..., m]
+            plane += np.conj(plane[:, i][:, :, j])
+            plane *= 0.5
+
     def positions(self) -> NDArray[np.float64]:
         """Return the centres of the cells in the box, m, shape (3, nx, ny, nz)."""
         axes = [(np.arange(n) + 0.5) * d for n, d in zip(self.shape, self.edges, strict=True)]

@@ -327,3 +327,17 @@ def test_inertial_resonance():  # T18
     rises = np.nonzero(np.diff(np.sign(p)) > 0)[0]
     frequency = (len(rises) - 1) / ((rises[-1] - rises[0]) * 2e-16)
     assert frequency == pytest.approx(5.23e12, rel=2e-3)
+
+
+def test_rest_stays_at_rest_although_waves_are_unstable():
+    n = 48  # the part of the modes that belongs to no real field must not grow
+    model = FieldModel(Grid((n, 1, 1), 1.4), QUARTIC, (1, 0, 1, 0))
+    x = model.grid.positions()[0] / (n * 1.4)
+    P = np.zeros((3, n, 1, 1))
+    P[2] = np.tanh(np.sin(2 * np.pi * x) * 8)
+    evolution = Evolution(model, 1.0)
+    state, zero = evolution.start(P), np.zeros(3)
+    for _ in range(1200):
+        state = evolution.runge_kutta(state, zero, zero, 0.2)
+    assert evolution.polarization(state)[2].max() == pytest.approx(1, abs=1e-3)
+    assert state.error < 1e-12

@@ -1,4 +1,4 @@
-"""Commands that study finished runs: compare, thermodynamics, sizes."""
+"""Commands that study finished runs: compare, thermodynamics, sizes, gradient."""
 
 from pathlib import Path
 from typing import Annotated
@@ -58,3 +58,27 @@ def sizes(
     from multiscale.pipeline.studies import study_sizes
 
     typer.echo(study_sizes(metads, output, figure))
+
+
+@studies.command()
+def gradient(
+    md: Annotated[Path, typer.Argument(help="md.nc with local_polarization")],
+    output: Output = Path("gradient.nc"),
+    k_max: Annotated[str, typer.Option(help="longest wave vector, such as '6 1/nm'")] = "",
+    polar: Annotated[str, typer.Option(help="none (cubic phase), or axis x, y, z of P")] = "none",
+    background_permittivity: Annotated[
+        float, typer.Option(help="eps_b of longitudinal waves; 0: fit it")
+    ] = 0.0,
+    quartic: Annotated[bool, typer.Option("--quartic", help="fit k^4 too")] = False,
+    figure: Draw = False,
+) -> None:
+    """Gradient energy G11, G12, G44 from the long waves of the polarization of a run.
+
+    Fits kT/V over the power of all waves along <100>, <110>, <111> at once, longitudinal and
+    transverse, with errors; of sets that differ by a surface term the one with G44' = 0.
+    """
+    from multiscale.pipeline.gradients import study_gradient
+
+    options = {"k_max": k_max, "polar": polar, "quartic": quartic}
+    eps_b = background_permittivity or None
+    typer.echo(study_gradient(md, output, {**options, "background_permittivity": eps_b}, figure))

@@ -29,6 +29,7 @@ class GradientFit(NamedTuple):
     values: Array  # (n,) V*m/C for A and D, J*m^3/C^2 for G11, gt, gx
     samples: Array  # (n_samples, n) block bootstrap
     misfit: Array  # (n_k, 3) measured over fitted power of each wave, minus 1, in its own errors
+    model: Array  # (n_k, 3, 3) the fitted M(k), V*m/C
 
     @property
     def stderr(self) -> Array:
@@ -110,7 +111,8 @@ def fit_gradient(
     samples = _maximum(np.repeat(theta, n_samples, axis=0), basis, drawn, free)
     samples = theta + _spread(m, waves.block_inefficiencies) * (samples - theta)
     M = np.einsum("p,kpij->kij", theta[0], basis)
-    return GradientFit(names, theta[0] / unit, samples / unit, _misfit(M, power, weights))
+    misfit = _misfit(M, power, weights)
+    return GradientFit(names, theta[0] / unit, samples / unit, misfit, M)
 
 
 def _basis(k: Array, axes: Axes, quartic: bool) -> tuple[tuple[str, ...], Array]:

@@ -32,7 +32,7 @@ def study_thermodynamics(metad: Path, output: Path, figure: bool) -> str:
     """
     run = store.load(metad)
     ds = thermodynamics.run(run)
-    _save(ds, output, [metad], [run])
+    save(ds, output, [metad], [run])
     lines = [str(output)]
     if "transition" in ds.attrs:
         lines.append(f"transition {ds.attrs['transition']}")
@@ -43,8 +43,8 @@ def study_thermodynamics(metad: Path, output: Path, figure: bool) -> str:
             f"{ds.attrs['transition_order']}"
         )
     if figure:
-        lines.append(str(_draw(ds, output, "energy_and_entropy")))
-    return "\n".join([*lines, *_doubts(ds)])
+        lines.append(str(draw(ds, output, "energy_and_entropy")))
+    return "\n".join([*lines, *doubts(ds)])
 
 
 def study_sizes(metads: Sequence[Path], output: Path, figure: bool) -> str:
@@ -65,7 +65,7 @@ def study_sizes(metads: Sequence[Path], output: Path, figure: bool) -> str:
     """
     runs = [store.load(path) for path in metads]
     ds = sizes.run(runs)
-    _save(ds, output, metads, runs)
+    save(ds, output, metads, runs)
     lines = [str(output)]
     for T in ds["temperature"].values:
         one = ds.sel(temperature=T)
@@ -83,11 +83,12 @@ def study_sizes(metads: Sequence[Path], output: Path, figure: bool) -> str:
             f"{one['regime'].item()}"
         )
     if figure:
-        lines.append(str(_draw(ds, output, "size_study")))
-    return "\n".join([*lines, *_doubts(ds)])
+        lines.append(str(draw(ds, output, "size_study")))
+    return "\n".join([*lines, *doubts(ds)])
 
 
-def _save(ds: xr.Dataset, output: Path, paths: Sequence[Path], runs: Sequence[xr.Dataset]) -> None:
+def save(ds: xr.Dataset, output: Path, paths: Sequence[Path], runs: Sequence[xr.Dataset]) -> None:
+    """Write a study with its provenance: paths and Datasets of the runs it comes from."""
     folders.prepare(output.parent)
     sources = {str(path): store.file_hash(path) for path in paths}
     stage = str(ds.attrs["stage"])
@@ -96,16 +97,18 @@ def _save(ds: xr.Dataset, output: Path, paths: Sequence[Path], runs: Sequence[xr
     store.save(provenance.stamp(ds, facts, f"{stage} of {origin}", list(runs)), output)
 
 
-def _doubts(ds: xr.Dataset) -> list[str]:
+def doubts(ds: xr.Dataset) -> list[str]:
+    """Return a line for each trust check that failed."""
     return [f"not trusted: {d.check}: {d.message}" for d in schema.trust(ds) if not d.ok]
 
 
-def _draw(ds: xr.Dataset, output: Path, name: str) -> Path:
+def draw(ds: xr.Dataset, output: Path, name: str) -> Path:
+    """Draw the figure of that name of multiscale.plotting beside output; return its path."""
     from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
 
-    draw: Callable[[xr.Dataset], Any] = getattr(plotting, name)
+    figure: Callable[[xr.Dataset], Any] = getattr(plotting, name)
     buffer = io.BytesIO()
-    draw(ds).savefig(buffer, format="png", dpi=160)
+    figure(ds).savefig(buffer, format="png", dpi=160)
     path = output.with_suffix(".png")
     store.write_atomic(path, buffer.getvalue())
     return path

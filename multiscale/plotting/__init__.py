@@ -6,6 +6,7 @@ metad       free-energy cuts and map, convergence; profiles and map over other v
 free_energy effects of size; energy and entropy at P
 mean_force  free energy and its slope, two methods against each other
 landau      coefficients, fitted profiles against the sampled surface
+gradient    stiffness of long waves of the polarization
 landau_films phases of a film against misfit and temperature, profiles of walls
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
 hysteresis  polarization loops, strain butterflies
@@ -17,6 +18,7 @@ stage itself does not trust is said on the figure.
 
 from multiscale.plotting.free_energy import energy_and_entropy, size_study
 from multiscale.plotting.gle import dissipation_residual, kernels, velocity_autocorrelation
+from multiscale.plotting.gradient import long_waves
 from multiscale.plotting.hysteresis import butterflies, loops
 from multiscale.plotting.landau import coefficients, profiles
 from multiscale.plotting.landau_films import film_phases, wall_profile
@@ -47,6 +49,7 @@ __all__ = [
     "kernels",
     "lattice_parameters",
     "learning_curves",
+    "long_waves",
     "loops",
     "mean_force_profiles",
     "parity",

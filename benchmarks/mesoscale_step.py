@@ -1,0 +1,95 @@
+"""Time and memory of a step of the field model against the time of its own Fourier transforms.
+
+Usage: python benchmarks/mesoscale_step.py [--cells 64] [--threads 1] [--single] [--repeats 5]
+Prints one JSON object per line: a rigid step, one with elasticity, and the memory in real fields.
+"""
+
+import argparse
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+from scipy import fft
+
+from multiscale.mesoscale.elasticity import Elasticity
+from multiscale.mesoscale.evolve import Evolution
+from multiscale.mesoscale.grid import Grid
+from multiscale.mesoscale.model import FieldModel
+
+CARD = np.array([3.8e5 * (25 - 479), -7.3e7, 7.5e8, 2.6e8, 6.1e8, -3.7e9])  # PbTiO3, Haun 1987
+GRADIENT = (1.038e-10, 0.0, 5.19e-11, 5.19e-11)
+ELASTICITY = Elasticity((174.6e9, 79.37e9, 111.1e9), (0.089, -0.026, 0.0675))
+
+
+class Runner:
+    """A run that is advanced one step at a time."""
+
+    def __init__(self, evolution: Evolution, n: int) -> None:
+        self.evolution = evolution
+        self.state = evolution.start(np.random.default_rng(1).normal(0, 0.1, (3, n, n, n)))
+        self.step()
+        self.step()
+
+    def step(self) -> None:
+        """Advance: one evaluation of the forces."""
+        self.state = self.evolution.multistep(self.state, np.zeros(3), 1e-11)
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Return the time of one call, s."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def transforms(grid: Grid, components: tuple[int, ...], dtype: type) -> Callable[[], None]:
+    """Return a function that does the transforms of a step, forth and back, and nothing else."""
+    fields = [np.random.default_rng(0).random((c, *grid.shape)).astype(dtype) for c in components]
+    modes = [grid.forward(f) for f in fields]
+
+    def run() -> None:
+        for f, m in zip(fields, modes, strict=True):
+            fft.rfftn(f, axes=(1, 2, 3), workers=grid.workers)
+            fft.irfftn(m, s=grid.shape, axes=(1, 2, 3), workers=grid.workers)
+
+    return run
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--single", action="store_true")
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    n, dtype = args.cells, np.float32 if args.single else np.float64
+    grid = Grid((n, n, n), 0.4e-9, workers=args.threads)
+    for elasticity, components in ((None, (3,)), (ELASTICITY, (3, 6))):
+        tracemalloc.start()
+        model = FieldModel(grid, CARD, GRADIENT, elasticity, 10.0, single=args.single)
+        runner = Runner(Evolution(model, 1.0), n)
+        tracemalloc.reset_peak()  # the matrices are made, and kept
+        runner.step()
+        peak = tracemalloc.get_traced_memory()[1] / (n**3 * np.dtype(dtype).itemsize)
+        tracemalloc.stop()
+        run = transforms(grid, components, dtype)
+        pairs = [(seconds(run), seconds(runner.step)) for _ in range(args.repeats)]
+        own, whole = (min(times) for times in zip(*pairs, strict=True))
+        row = {
+            "cells": n,
+            "precision": np.dtype(dtype).name,
+            "threads": args.threads,
+            "elasticity": elasticity is not None,
+            "transforms_ms": round(1e3 * own, 2),
+            "step_ms": round(1e3 * whole, 2),
+            "ratio": round(whole / own, 3),
+            "peak_real_fields": round(peak, 1),
+        }
+        print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    main()

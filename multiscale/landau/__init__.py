@@ -86,6 +86,7 @@ from multiscale.landau.polynomials import (
     Array,
     coefficient_units,
     curvature,
+    degree_of,
     field,
     free_energy,
     invariants,
@@ -128,7 +129,7 @@ from multiscale.landau.tensors import (
 from multiscale.landau.variants import state_in_field, variants
 from multiscale.landau.wall_fit import WallFit, cut_walls, fit_wall, gradient_from_wall
 from multiscale.landau.wall_profile import Wall, gradient_matrix, relax_wall, wall_90
-from multiscale.landau.walls import Wall180, profile_180, wall_180
+from multiscale.landau.walls import Box180, Wall180, profile_180, wall_180, walls_180_in_box
 
 __all__ = [
     "FILM_PHASES",
@@ -136,6 +137,7 @@ __all__ = [
     "Array",
     "Basis",
     "Boundedness",
+    "Box180",
     "Candidate",
     "Coercive",
     "CriticalPoint",
@@ -183,6 +185,7 @@ __all__ = [
     "curie_weiss_law",
     "curvature",
     "cut_walls",
+    "degree_of",
     "draw",
     "electrostriction",
     "electrostriction_constants",
@@ -247,5 +250,6 @@ __all__ = [
     "variants",
     "wall_90",
     "wall_180",
+    "walls_180_in_box",
     "whitened",
 ]

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from multiscale import materials
+from multiscale import landau, materials
 from multiscale.pipeline import folder as folders
+from multiscale.records import Landau
 from multiscale.stages import landau_record
 from multiscale.stages.landau_portrait import portrait
 
+Array = NDArray[np.float64]
 PHASES = {
     "C": "cubic",
     "T": "tetragonal",
@@ -44,8 +47,8 @@ def show_record(name: str, temperature: float, as_json: bool, figures: Path | No
     content = portrait(record, temperature)
     if figures is not None:
         folders.prepare(figures)
-        highest = max((t["temperature"] for t in content["transitions"]), default=None)
-        for title, figure in draw(record, temperature, highest).items():
+        at = [t["temperature"] for t in content["transitions"]]
+        for title, figure in draw(record, temperature, at).items():
             figure.savefig(figures / f"{title}.png", dpi=150)
     return json.dumps(content, indent=1) if as_json else text(content)
 
@@ -61,39 +64,41 @@ def load(name: str) -> materials.Material:
 
 
 def draw(
-    record: materials.Material, temperature: float, highest: float | None
+    record: materials.Material, temperature: float, transitions: list[float]
 ) -> dict[str, Figure]:
-    """Return the figures of a record by file name; highest is its uppermost transition, K."""
+    """Return the figures of a record by file name; its transitions in K frame the diagram."""
     from multiscale.plotting import landau_record as figures  # noqa: PLC0415 - slow to load
 
     model = landau_record.landau_of(record)
     low, high = model.temperatures or landau_record.DEFAULT_RANGE
-    wide = np.linspace(low, high, 60)
-    top = high if highest is None else highest
-    near = np.linspace(max(low, 0.05 * top), min(high, 1.1 * top), 45)
     here = landau_record.surfaces(record, np.array([temperature]))
-    field = landau_record.diagram(record, near, _fields(record, top), "[001]")
-    return {
-        "free_energy": figures.directions(here),
-        "coefficients": figures.coefficients(landau_record.surfaces(record, wide)),
-        "phase_diagram": figures.phase_diagram(field),
-    }
+    wide = landau_record.surfaces(record, np.linspace(low, high, 60))
+    drawn = {"free_energy": figures.directions(here), "coefficients": figures.coefficients(wide)}
+    if transitions:
+        T, E = _frame(model, transitions)
+        field = landau_record.diagram(record, T, E, "[001]")
+        drawn["phase_diagram"] = figures.phase_diagram(field)
+    return drawn
 
 
-def _fields(record: materials.Material, top: float) -> Any:
-    """Return fields (V/m) from zero to twice the critical one, or to 1/20 of a1 P if there is none.
+def _frame(model: Landau, transitions: list[float]) -> tuple[Array, Array]:
+    """Return temperatures (K) around all transitions and fields (V/m) to twice the critical one.
 
-    `top` is the highest transition, K.
+    Without a critical end point the largest field is a tenth of the linear part at half the
+    transition temperature. The lowest is not zero: it chooses among the variants.
     """
-    from multiscale.landau import critical_end_point, ground_state  # noqa: PLC0415
-
-    model = landau_record.landau_of(record)
-    end = critical_end_point(model.array, [0.9 * top, 1.2 * top])
+    low, high = model.temperatures or landau_record.DEFAULT_RANGE
+    first, last = min(transitions), max(transitions)
+    end = landau.critical_end_point(model.array, [0.9 * last, min(1.2 * last, high)])
+    beyond = 0.02 * last if end is None else end.temperature - last
+    span = max(last - first, 3 * beyond, 0.05 * last)
+    coarse = np.linspace(max(low, first - 0.25 * span), min(high, last + 2 * beyond), 50)
+    T = np.unique([*coarse, *np.linspace(last - beyond, min(high, last + beyond), 15)])
     if end is not None:
-        return np.linspace(0.0, 2 * end.field, 31)
-    a = model.array(0.5 * top)
-    P = float(np.linalg.norm(ground_state(a).polarization))
-    return np.linspace(0.0, 0.1 * abs(a[0]) * max(P, 1e-3), 31)
+        return T, np.linspace(2e-4, 1.0, 40) * 2 * end.field
+    a = model.array(0.5 * last)
+    P = float(np.linalg.norm(landau.spontaneous_polarization(a)))
+    return T, np.linspace(2e-4, 1.0, 40) * 0.1 * abs(a[0]) * max(P, 1e-3)
 
 
 def text(content: dict[str, Any]) -> str:

@@ -16,13 +16,13 @@ from multiscale.plotting.landau import NAMES, UNIT_VECTORS
 
 Array = NDArray[np.float64]
 STATES = ("C", "T", "O", "R", "M")
-COLOURS = ("#f2f2f2", "#4c78a8", "#72b7b2", "#e4a04a", "#b279a2")
+COLOURS = ("#f2f2f2", "#8fb6d9", "#9ad0c2", "#f2cf91", "#d3bcd9")
 MEANING = {
-    "C": "P along the field, weak",
+    "C": "C: not polar",
     "T": "T: one component",
     "O": "O: two equal",
     "R": "R: three equal",
-    "M": "lower",
+    "M": "M: lower",
 }
 
 
@@ -42,7 +42,7 @@ def directions(landau: xr.Dataset) -> Figure:
             ax.plot(style.UC_PER_CM2 * p, g, label=NAMES[count], linewidth=1.4)
         ax.axhline(0, color="#888", linewidth=0.6)
         ax.set_ylim(*_window(ax))
-        ax.set_title(f"{_title(landau)}{t:g} K", loc="left", fontsize=9)
+        ax.set_title(f"{_title(landau)} {t:g} K".strip(), loc="left", fontsize=9)
         ax.set_xlabel(f"P ({style.P_LABEL})")
         style.legend(ax)
     axes[0].set_ylabel("free energy (MJ/m³)")
@@ -59,14 +59,15 @@ def coefficients(landau: xr.Dataset) -> Figure:
     T = landau["temperature"].values
     figure, axes = style.panels(-(-len(terms) // 3), 3, height=2.3, sharex=True)
     samples = landau.get("coefficient_sample")
-    for i, (ax, term) in enumerate(zip(axes.flat, terms, strict=False)):
+    for ax, term in zip(axes.flat, terms, strict=False):
         line = ax.plot(T, landau["coefficient"].sel(term=term).values, linewidth=1.4)[0]
         if samples is not None:
             drawn = samples.sel(term=term).transpose("sample", "temperature").values
             for low, high, alpha in ((2.5, 97.5, 0.15), (16, 84, 0.3)):
                 edges = np.nanpercentile(drawn, [low, high], axis=0)
                 ax.fill_between(T, *edges, color=line.get_color(), alpha=alpha, linewidth=0)
-        unit = str(landau["coefficient_units"].values[i]).replace("*", " ")
+        n = core.degree_of(term)
+        unit = rf"J m$^{{{2 * n - 3}}}$ C$^{{-{n}}}$" if n > 2 else "J m C$^{-2}$"
         ax.set_title(rf"$a_{{{term[1:]}}}$  ({unit})", loc="left", fontsize=9)
         ax.axhline(0, color="#888", linewidth=0.6)
         ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
@@ -81,8 +82,9 @@ def coefficients(landau: xr.Dataset) -> Figure:
 def phase_diagram(diagram: xr.Dataset) -> Figure:
     """Draw the state against temperature and field along an axis, with the critical end point.
 
-    diagram : polarization(temperature, field, axis). Left the symmetry of the state, right its
-    polarization along the field.
+    diagram : polarization(temperature, field, axis), coexistence, spinodal_up and spinodal_down
+    (temperature). Left the symmetry of the state with the first-order line (full) and the limits of
+    metastability (dashed) of states along the field, right the polarization along the field.
     """
     figure, axes = style.panels(1, 2, height=3.6, sharey=True)
     factor, unit = style.field_unit(float(diagram["field"].max()))
@@ -100,6 +102,10 @@ def phase_diagram(diagram: xr.Dataset) -> Figure:
     figure.colorbar(
         mesh, ax=axes[0, 1], label=f"P along {diagram.attrs['along']} ({style.P_LABEL})"
     )
+    for name, dashes in (("coexistence", "-"), ("spinodal_up", "--"), ("spinodal_down", "--")):
+        line = diagram[name].values * factor
+        axes[0, 0].plot(T, line, dashes, color="#d62728", linewidth=1.0)
+    axes[0, 0].set_ylim(E[0], E[-1])
     for ax in axes[0]:
         _mark_critical(ax, diagram, factor)
         ax.set_xlabel("T (K)")
@@ -115,13 +121,13 @@ def _mark_critical(ax: Axes, diagram: xr.Dataset, factor: float) -> None:
     T, E = diagram.attrs["critical_temperature"], diagram.attrs["critical_field"] * factor
     ax.plot(T, E, "o", color="#d62728", markersize=6, markeredgecolor="white")
     words: dict[str, Any] = {"fontsize": 7, "color": "#d62728", "textcoords": "offset points"}
-    ax.annotate("critical end point", (T, E), (6, 8), **words)
+    ax.annotate("critical end point ", (T, E), (-5, 6), ha="right", **words)
 
 
 def _symmetry(P: Array) -> NDArray[np.str_]:
-    """Return the letter of each state (..., 3) by which components are equal or zero.
+    """Return the letter of each state (..., 3) by which components are equal or zero to 2 %.
 
-    Below 5 % of the largest |P| of the map a state counts as C: the field alone holds it.
+    Below 1 % of the largest |P| of the map a state counts as C.
     """
     size = np.sort(np.abs(P), axis=-1)
     largest = size[..., 2].max()
@@ -131,7 +137,7 @@ def _symmetry(P: Array) -> NDArray[np.str_]:
     letters[(x < tolerance) & (y < tolerance)] = "T"
     letters[(x < tolerance) & (1 - y < tolerance)] = "O"
     letters[(1 - x < tolerance) & (1 - y < tolerance)] = "R"
-    letters[size[..., 2] < 0.05 * largest] = "C"
+    letters[size[..., 2] < 0.01 * largest] = "C"
     return letters
 
 
@@ -149,4 +155,4 @@ def _window(ax: Axes) -> tuple[float, float]:
 
 
 def _title(ds: xr.Dataset) -> str:
-    return f"{ds.attrs['record']}, " if "record" in ds.attrs else ""
+    return str(ds.attrs.get("record", ""))

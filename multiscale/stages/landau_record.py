@@ -103,22 +103,29 @@ def surfaces(record: Material, temperatures: Array) -> xr.Dataset:
 
 
 def diagram(record: Material, temperatures: Array, fields: Array, axis: str) -> xr.Dataset:
-    """Return the state in a field along an axis: polarization(temperature, field, axis).
+    """Return the state in a field along an axis, and the first-order line of states along it.
 
-    temperatures in K, fields in V/m, axis a key of AXES. Attributes critical_temperature (K) and
-    critical_field (V/m) if the first-order line ends in the range.
+    polarization(temperature, field, axis); coexistence, spinodal_up, spinodal_down (temperature) in
+    V/m, NaN where there are none. temperatures in K, fields in V/m, axis a key of AXES. Attributes
+    critical_temperature (K) and critical_field (V/m) if the line ends in the range.
     """
     model, n = landau_of(record), np.array(AXES[axis]) / np.linalg.norm(AXES[axis])
     P = np.empty((len(temperatures), len(fields), 3))
     for i, T in enumerate(temperatures):
         a = bounded(model, record.name, float(T))
         P[i] = landau.state_in_field(a, np.asarray(fields)[:, None] * n)
-    found = landau.critical_end_point(model.array, temperatures, n)
+    lines = landau.field_diagram(model.array, temperatures, n)
     attrs: dict[str, Any] = {"record": record.name, "title": record.title, "along": axis}
-    if found is not None:
-        attrs |= {"critical_temperature": found.temperature, "critical_field": found.field}
+    if (end := lines.critical) is not None:
+        attrs |= {"critical_temperature": end.temperature, "critical_field": end.field}
+    volts = {"units": "V/m"}
     return xr.Dataset(
-        {"polarization": (("temperature", "field", "axis"), P, {"units": "C/m^2"})},
+        {
+            "polarization": (("temperature", "field", "axis"), P, {"units": "C/m^2"}),
+            "coexistence": ("temperature", lines.coexistence, volts),
+            "spinodal_up": ("temperature", lines.up, volts),
+            "spinodal_down": ("temperature", lines.down, volts),
+        },
         coords={
             "temperature": ("temperature", np.asarray(temperatures), {"units": "K"}),
             "field": ("field", np.asarray(fields), {"units": "V/m"}),

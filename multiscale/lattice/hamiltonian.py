@@ -84,7 +84,7 @@ class EffectiveHamiltonian:
         self._tables = quadratic.tables(self.size, parameters, self.inhomogeneous)
         rows = 6 if self.inhomogeneous else 3
         self._fields = torch.zeros((rows, *self.size), dtype=torch.float64)
-        self._tension = np.zeros((6, *self.size))
+        # First the tensions T of the cells, then their inhomogeneous strain; zero without one.
         self._local = np.zeros((6, *self.size))
 
     @classmethod
@@ -200,11 +200,10 @@ class EffectiveHamiltonian:
     def _respond(self, strain: Array) -> tuple[float, Array, Array, Array]:
         """Return energy, dE/dstrain (6,), sum of u f (3, 3) and forces (3, n) of the fields."""
         fields = self._fields.numpy()
-        u, T = fields[:3].reshape(3, -1), self._tension
-        flat = T.reshape(6, -1)
-        passes.tensions(u, self.site, self.kind, flat)
+        u, local = fields[:3].reshape(3, -1), self._local.reshape(6, -1)
         if self.inhomogeneous:
-            passes.pull_corners(T, fields[3:])
+            passes.tensions(u, self.site, self.kind, local)
+            passes.pull_corners(self._local, fields[3:])
         spectrum = torch.fft.rfftn(self._fields, dim=(1, 2, 3))
         waves = spectrum.numpy().reshape(len(fields), -1)
         passes.multiply(waves, *self._tables, self.inhomogeneous)
@@ -212,8 +211,7 @@ class EffectiveHamiltonian:
         if self.inhomogeneous:
             passes.strain_cells(back[3:], self._local)
         f = back[:3].reshape(3, -1)
-        local = self._local.reshape(6, -1)
-        own, pull, outer = passes.forces(u, f, flat, local, strain, self.site, self.kind)
+        own, pull, outer = passes.forces(u, f, local, strain, self.site, self.kind)
         stretched = self._stiffness @ strain
         return own + 0.5 * float(stretched @ strain), pull + stretched, outer, f
 

@@ -13,6 +13,7 @@ from multiscale.compiled import inlined, jit
 
 Array = NDArray[np.float64]
 Kinds = NDArray[np.int64]
+Site = tuple[float, float, float, float, float, float, float, float, float, float]
 
 
 @jit
@@ -142,8 +143,8 @@ def strain_cells(w: Array, eta: Array) -> None:
 
 
 @inlined
-def onsite(x: float, y: float, z: float, p: Array) -> tuple[float, float, float, float]:
-    """Return the on-site energy and its derivatives by x^2, y^2 and z^2; p is a row of SITE."""
+def onsite(x: float, y: float, z: float, p: Site) -> tuple[float, float, float, float]:
+    """Return the on-site energy and its derivatives by x^2, y^2 and z^2; p in the order of SITE."""
     X, Y, Z = x * x, y * y, z * z
     s = X + Y + Z
     XY, YZ, ZX = X * Y, Y * Z, Z * X
@@ -157,9 +158,55 @@ def onsite(x: float, y: float, z: float, p: Array) -> tuple[float, float, float,
     return energy, gx, gy, gz
 
 
+@inlined
+def _row(site: Array, kind: int) -> Site:
+    """Return a row of site as numbers, which a loop keeps in registers."""
+    p = site[kind]
+    return p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9]
+
+
+@inlined
+def _cell(
+    i: int, u: Array, harmonic: Array, local: Array, strain: Array, p: Site, sums: Array
+) -> float:
+    """Turn harmonic of cell i into its force; add to sums (15,) of T and u_a f_b; return energy."""
+    x, y, z = u[0, i], u[1, i], u[2, i]
+    own, gx, gy, gz = onsite(x, y, z, p)
+    h0, h1, h2 = local[0, i], local[1, i], local[2, i]
+    h3, h4, h5 = local[3, i], local[4, i], local[5, i]
+    one, other = p[7] - p[8], 0.5 * p[8] * (x * x + y * y + z * z)
+    t0, t1, t2 = other + 0.5 * one * x * x, other + 0.5 * one * y * y, other + 0.5 * one * z * z
+    t3, t4, t5 = p[9] * y * z, p[9] * x * z, p[9] * x * y
+    two = x * harmonic[0, i] + y * harmonic[1, i] + z * harmonic[2, i]
+    strained = t0 * h0 + t1 * h1 + t2 * h2 + t3 * h3 + t4 * h4 + t5 * h5
+    h0, h1, h2 = h0 + strain[0], h1 + strain[1], h2 + strain[2]
+    h3, h4, h5 = h3 + strain[3], h4 + strain[4], h5 + strain[5]
+    mean = p[8] * (h0 + h1 + h2)
+    fx = -harmonic[0, i] - x * (2 * gx + mean + one * h0) - p[9] * (h5 * y + h4 * z)
+    fy = -harmonic[1, i] - y * (2 * gy + mean + one * h1) - p[9] * (h5 * x + h3 * z)
+    fz = -harmonic[2, i] - z * (2 * gz + mean + one * h2) - p[9] * (h4 * x + h3 * y)
+    harmonic[0, i], harmonic[1, i], harmonic[2, i] = fx, fy, fz
+    sums[0] += t0
+    sums[1] += t1
+    sums[2] += t2
+    sums[3] += t3
+    sums[4] += t4
+    sums[5] += t5
+    sums[6] += x * fx
+    sums[7] += x * fy
+    sums[8] += x * fz
+    sums[9] += y * fx
+    sums[10] += y * fy
+    sums[11] += y * fz
+    sums[12] += z * fx
+    sums[13] += z * fy
+    sums[14] += z * fz
+    return own + 0.5 * (two + strained)
+
+
 @jit
 def forces(
-    u: Array, harmonic: Array, T: Array, local: Array, strain: Array, site: Array, kind: Kinds
+    u: Array, harmonic: Array, local: Array, strain: Array, site: Array, kind: Kinds
 ) -> tuple[float, Array, Array]:
     """Turn harmonic (3, n) = force matrix times u into forces; return energy, pull and virial.
 
@@ -167,8 +214,8 @@ def forces(
     ----------
     u, harmonic : array, shape (3, n)
         Modes, and what the two-body interactions pull back; the latter is overwritten by forces.
-    T, local : array, shape (6, n)
-        Tensions of the cells, and their inhomogeneous strain.
+    local : array, shape (6, n)
+        Inhomogeneous strain of the cells.
     strain : array, shape (6,)
         Homogeneous strain.
     site, kind : array, shape (kinds, 10), (n,)
@@ -178,42 +225,17 @@ def forces(
     -------
     energy in eV without that of the homogeneous strain alone; sum of T (6,); sum of u_a f_b (3, 3).
     """
-    energy, pull, virial = 0.0, np.zeros(6), np.zeros((3, 3))
-    e0, e1, e2, e3, e4, e5 = strain
-    for i in range(u.shape[1]):
-        p = site[kind[i]]
-        x, y, z = u[0, i], u[1, i], u[2, i]
-        own, gx, gy, gz = onsite(x, y, z, p)
-        h0, h1, h2 = local[0, i], local[1, i], local[2, i]
-        h3, h4, h5 = local[3, i], local[4, i], local[5, i]
-        t0, t1, t2, t3, t4, t5 = T[0, i], T[1, i], T[2, i], T[3, i], T[4, i], T[5, i]
-        two = x * harmonic[0, i] + y * harmonic[1, i] + z * harmonic[2, i]
-        strained = t0 * h0 + t1 * h1 + t2 * h2 + t3 * h3 + t4 * h4 + t5 * h5
-        energy += own + 0.5 * (two + strained)
-        h0, h1, h2, h3, h4, h5 = h0 + e0, h1 + e1, h2 + e2, h3 + e3, h4 + e4, h5 + e5
-        mean, one = p[8] * (h0 + h1 + h2), p[7] - p[8]
-        fx = -harmonic[0, i] - x * (2 * gx + mean + one * h0) - p[9] * (h5 * y + h4 * z)
-        fy = -harmonic[1, i] - y * (2 * gy + mean + one * h1) - p[9] * (h5 * x + h3 * z)
-        fz = -harmonic[2, i] - z * (2 * gz + mean + one * h2) - p[9] * (h4 * x + h3 * y)
-        harmonic[0, i], harmonic[1, i], harmonic[2, i] = fx, fy, fz
-        pull[0] += t0
-        pull[1] += t1
-        pull[2] += t2
-        pull[3] += t3
-        pull[4] += t4
-        pull[5] += t5
-        virial[0, 0] += x * fx
-        virial[0, 1] += x * fy
-        virial[0, 2] += x * fz
-        virial[1, 0] += y * fx
-        virial[1, 1] += y * fy
-        virial[1, 2] += y * fz
-        virial[2, 0] += z * fx
-        virial[2, 1] += z * fy
-        virial[2, 2] += z * fz
+    energy, sums = 0.0, np.zeros(15)
+    if len(site) == 1:
+        p = _row(site, 0)
+        for i in range(u.shape[1]):
+            energy += _cell(i, u, harmonic, local, strain, p, sums)
+    else:
+        for i in range(u.shape[1]):
+            energy += _cell(i, u, harmonic, local, strain, _row(site, kind[i]), sums)
     for v in range(6):
-        energy += pull[v] * strain[v]
-    return energy, pull, virial
+        energy += sums[v] * strain[v]
+    return energy, sums[:6].copy(), sums[6:].copy().reshape(3, 3)
 
 
 @jit

@@ -72,6 +72,58 @@ def wall_180(a: ArrayLike, gradient: ArrayLike, elastic: Elasticity | None = Non
     )
 
 
+class Box180(NamedTuple):
+    """Two 180-degree walls in a stress-free periodic box."""
+
+    energy: float  # J/m^2, of one wall, over the homogeneous domain
+    polarization: float  # C/m^2 in the domains
+    mean_square: float  # C^2/m^4, mean of P^2: the mean strain is Z times it
+
+
+def walls_180_in_box(
+    a: ArrayLike, gradient: ArrayLike, elastic: Elasticity, length: float
+) -> Box180:
+    """Return the 180-degree walls of a periodic box of this length at zero mean stress.
+
+    The strain in the plane of the walls is the mean of the spontaneous one, walls included, so that
+    the domains are held at a little less than their own: what a finite simulation measures. The
+    energy int [G + K (P^2 - m)^2 + g/2 P'^2] is minimised over m; the best m is the mean of P^2.
+
+    Parameters
+    ----------
+    a, gradient, elastic
+        As in wall_180.
+    length : float
+        Of the box along the normal, m; walls are taken to be far apart.
+
+    Raises
+    ------
+    ValueError
+        As wall_180, or if the walls fill more than a third of the box.
+    """
+    a, K = np.asarray(a, dtype=np.float64), wall_stiffness(elastic)
+    infinite = wall_180(a, gradient, elastic)
+    if length < 6 * infinite.width:
+        raise ValueError(
+            f"the box is {length:.3g} m long, expected at least {6 * infinite.width:.3g}: two "
+            f"walls of {infinite.width:.3g} must not touch. Take a longer box."
+        )
+    P0 = infinite.polarization
+    zero = float(_along_z(a)(P0**2))
+
+    def held(m: float) -> tuple[float, Wall180]:
+        shifted = a.copy()
+        shifted[:2] += -2 * K * m, K
+        wall = wall_180(shifted, gradient)
+        domain = float(_along_z(shifted)(wall.polarization**2)) + K * m**2
+        return 2 * wall.energy + length * (domain - zero), wall
+
+    bounds = 0.5 * P0**2, P0**2
+    best = minimize_scalar(lambda m: held(m)[0], bounds=bounds, options={"xatol": 1e-9 * P0**2})
+    energy, wall = held(float(best.x))
+    return Box180(energy / 2, wall.polarization, float(best.x))
+
+
 def shear_gradient(gradient: ArrayLike) -> float:
     """Return g = G44 + G44' in J*m^3/C^2, the stiffness of a transverse wave along <100>.
 
@@ -150,7 +202,7 @@ def tetragonal_polarization(a: ArrayLike) -> float:
     ValueError
         If G has no minimum there.
     """
-    f = np.polynomial.Polynomial([0.0, *along(a, DIRECTIONS["T"])])  # in P^2
+    f = _along_z(a)
     wells = [p for p in stationary_along(a, DIRECTIONS["T"]) if f.deriv(2)(p**2) > 0]
     if not wells:
         raise ValueError(
@@ -160,8 +212,12 @@ def tetragonal_polarization(a: ArrayLike) -> float:
     return float(min(wells, key=lambda p: f(p**2)))
 
 
+def _along_z(a: ArrayLike) -> np.polynomial.Polynomial:
+    """Return G along [001] as a polynomial in P^2."""
+    return np.polynomial.Polynomial([0.0, *along(a, DIRECTIONS["T"])])
+
+
 def _divided_well(a: Array) -> tuple[float, np.polynomial.Polynomial]:
     """Return P0 and q of f(P) - f(P0) = (P^2 - P0^2)^2 q(P^2) along [001]."""
-    P0 = tetragonal_polarization(a)
-    f = np.polynomial.Polynomial([0.0, *along(a, DIRECTIONS["T"])])
+    P0, f = tetragonal_polarization(a), _along_z(a)
     return P0, (f - f(P0**2)) // np.polynomial.Polynomial.fromroots([P0**2, P0**2])

@@ -87,6 +87,17 @@ def test_charge_makes_the_wall_stiffer_than_no_bulge_does_not():
     assert np.all(np.diff(energies) < 0)
 
 
+def test_large_box_is_the_infinite_crystal():
+    """The difference goes as 1/L."""
+    infinite = landau.wall_180(haun(298.0), G, ELASTIC).energy
+    short, long = (
+        infinite - landau.walls_180_in_box(haun(298.0), G, ELASTIC, L).energy for L in (1e-7, 4e-7)
+    )
+    assert short / long == pytest.approx(4, rel=0.05)
+    with pytest.raises(ValueError, match="must not touch"):
+        landau.walls_180_in_box(haun(298.0), G, ELASTIC, 2e-9)
+
+
 def test_refusals():
     P0 = landau.spontaneous_polarization(haun(298.0))[2]
     up, down, side = (0, 0, P0), (0, 0, -P0), (0, P0, 0)

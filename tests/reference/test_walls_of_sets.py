@@ -129,6 +129,34 @@ def test_elasticity_keeps_the_wall_of_barium_titanate_from_turning():
     assert np.abs(tilted.polarization[:, 1]).max() < 1e-6 * P0
 
 
+def test_rhombohedral_wall_of_barium_titanate_is_a_bloch_wall():
+    """Marton, Rychetsky and Hlinka, Phys. Rev. B 81, 144125 (2010): at 118 K, normal [-211]."""
+    a = bell(118.0)
+    P = landau.spontaneous_polarization(a)
+    ising, bloch = (
+        landau.relax_wall(a, G_BATIO3, [P, -P], (-2, 1, 1), BATIO3, tilt=tilt) for tilt in (0, 0.3)
+    )
+    assert (ising.stable, bloch.stable) == (False, True)
+    assert bloch.energy < 0.9 * ising.energy
+    n = len(bloch.position) // 2
+    assert np.linalg.norm(ising.polarization[n]) < 1e-9
+    assert np.linalg.norm(bloch.polarization[n]) > 0.5 * np.linalg.norm(P)
+
+
+@pytest.mark.parametrize(("nm", "energy"), [(120, 5.847), (60, 5.805), (24, 5.66)])
+def test_two_walls_in_a_stress_free_box(nm, energy):
+    """mesoscale.md T6: what a periodic simulation of barium titanate measures."""
+    box = landau.walls_180_in_box(*CARDS["bell"], nm * 1e-9)
+    assert box.energy * 1e3 == pytest.approx(energy, rel=1e-3)
+
+
+def test_strain_in_a_stress_free_box():
+    """mesoscale.md T6 at 120 nm: e33 7.63e-3 and P0 0.26415; Ferret quotes 7.65e-3."""
+    box = landau.walls_180_in_box(*CARDS["bell"], 120e-9)
+    assert BATIO3.electrostriction[0, 0] * box.mean_square == pytest.approx(7.63e-3, abs=6e-6)
+    assert box.polarization == pytest.approx(0.26415, abs=1e-5)
+
+
 def test_slow_wall_velocity_identity_of_lead_titanate():
     """mesoscale.md T8: v = 2 P0 L g E / sigma, 1.1834e-9 L E rigid and 6.886e-10 elastic."""
     g = 1.038e-10

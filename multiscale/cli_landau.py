@@ -1,4 +1,4 @@
-"""The commands `multiscale landau FILE` (fit) and `multiscale landau show RECORD`."""
+"""The commands `multiscale landau FILE` (fit), `landau show RECORD` and `landau film RECORD`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -45,3 +45,26 @@ def show(
     from multiscale.pipeline.landau_show import show_record
 
     typer.echo(show_record(record, temperature, as_json, figures))
+
+
+@landau.command()
+def film(
+    record: Annotated[str, typer.Argument(help="material record with a Landau set, or a .toml")],
+    temperatures: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="lowest and highest, K; by default what the set is made for"),
+    ] = None,
+    misfits: Annotated[
+        tuple[float, float], typer.Option(help="lowest and highest in-plane strain, %")
+    ] = (-2.0, 2.0),
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path("film.nc"),
+    points: Annotated[int, typer.Option(min=2, help="temperatures, and misfits")] = 200,
+) -> None:
+    """Phases of an epitaxial (001) film against temperature and misfit, with figure.
+
+    One domain, in-plane strains held. Phases: p (P = 0), c (out of plane), a, aa (in plane along
+    [100], [110]), ac, r (in between), m (lower).
+    """
+    from multiscale.pipeline.landau_film import film_of_record
+
+    typer.echo(film_of_record(record, temperatures, misfits, output, points))

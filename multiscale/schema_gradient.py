@@ -1,4 +1,4 @@
-"""What the study `gradient` writes. Data for `multiscale.schema`."""
+"""What the studies `gradient` and `film` write. Data for `multiscale.schema`."""
 
 from multiscale.schema_variables import Variable, optional, optional_with_error
 
@@ -27,3 +27,11 @@ GRADIENT = {
         for end, what in (("", ""), ("_stderr", "standard error of "), ("_model", "fit of "))
     },
 }  # fmt: skip
+
+_FILM = "temperature misfit"
+
+FILM = {
+    "phase": Variable(_FILM, "1", "phase, a place in the attribute phases"),
+    "polarization": Variable(f"{_FILM} axis", "C/m^2", "polarization of one variant", limit=5.0),
+    "energy": Variable(_FILM, "J/m^3", "free-energy density from the unpolarized film"),
+}

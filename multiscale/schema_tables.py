@@ -4,7 +4,7 @@ A dimension with a question mark may be absent. Polarization is multivalued: `de
 it was computed and `reference_structure` from where the branch is counted; it is unwrapped in time.
 """
 
-from multiscale.schema_gradient import GRADIENT
+from multiscale.schema_gradient import FILM, GRADIENT
 from multiscale.schema_landau import LANDAU
 from multiscale.schema_variables import Stage, Variable, mixed, optional, optional_with_error
 
@@ -251,6 +251,7 @@ STAGES: dict[str, Stage] = {
     "thermodynamics": Stage(_THERMODYNAMICS, ("temperature",), ("formula_units",)),
     "sizes": Stage(_SIZES, ()),
     "gradient": Stage(GRADIENT, ("temperature",)),
+    "film": Stage(FILM, ("temperature", "misfit"), ("phases",)),
     "comparison": Stage(_COMPARISON, ("temperature",), ("formula_units",)),
     "landau": Stage(LANDAU, ("temperature", "term"), ("formula_units",)),
     "gle": Stage(_GLE, ("temperature", "lag")),

@@ -22,7 +22,7 @@ def write_tables(app: Sphinx) -> None:
     for stage in NAMES:
         _write(folder / f"{stage}.inc.md", dataset_table(stage))
         _write(folder / f"{stage}-options.inc.md", options_table(stage))
-    for study in ("thermodynamics", "sizes", "gradient"):
+    for study in ("thermodynamics", "sizes", "gradient", "film"):
         _write(folder / f"{study}.inc.md", dataset_table(study))
     _write(folder / "materials.inc.md", materials_table())
     _write(folder / "metad-variables.inc.md", variables_table())

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from multiscale.landau.films import FILM_PHASES, FilmDiagram
 from multiscale.landau.wall_profile import Wall
 from multiscale.plotting import style
 
+Array = NDArray[np.float64]
 COLOURS = {
     "p": "#f2f2f2", "c": "#7fb3d5", "a": "#f5b041", "aa": "#f7dc6f", "ac": "#af7ac5",
     "r": "#82c99b", "m": "#e59898",
@@ -20,45 +21,39 @@ COLOURS = {
 """One colour a phase, light enough for a black label."""
 
 
-def film_phases(diagram: FilmDiagram, title: str = "") -> Figure:
+def film_phases(film: xr.Dataset) -> Figure:
     """Draw the phases of a film against misfit and temperature, each named where it is widest.
 
-    The points of the diagram are pixels; boundaries between them are drawn as lines.
+    film : phase(temperature, misfit), of stages.films.
     """
+    phase = film["phase"].transpose("temperature", "misfit").values
+    T, percent = film["temperature"].values, 100 * film["misfit"].values
+    names = film.attrs["phases"].split()
     figure, axes = style.panels(height=4.2)
     ax = axes[0, 0]
     ax.grid(visible=False)
-    colours = ListedColormap([COLOURS[name] for name in FILM_PHASES])
-    norm = BoundaryNorm(np.arange(len(FILM_PHASES) + 1) - 0.5, len(FILM_PHASES))
-    percent = 100 * diagram.misfit
-    ax.pcolormesh(
-        percent, diagram.temperature, diagram.phase, cmap=colours, norm=norm, shading="nearest",
-        rasterized=True,
-    )  # fmt: skip
-    for k, name in enumerate(FILM_PHASES):
-        inside = diagram.phase == k
+    colours = ListedColormap([COLOURS[name] for name in names])
+    norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
+    ax.pcolormesh(percent, T, phase, cmap=colours, norm=norm, shading="nearest", rasterized=True)
+    for k, name in enumerate(names):
+        inside = phase == k
         if inside.any() and not inside.all():
-            ax.contour(
-                percent, diagram.temperature, inside.astype(float), levels=[0.5], colors="#222",
-                linewidths=0.8,
-            )  # fmt: skip
-        _name(ax, diagram, inside, name)
+            edge = inside.astype(float)
+            ax.contour(percent, T, edge, levels=[0.5], colors="#222", linewidths=0.8)
+        _name(ax, percent, T, inside, name)
     ax.set_xlabel("misfit strain (%)")
     ax.set_ylabel("T (K)")
-    ax.set_title(title, loc="left", fontsize=9)
+    ax.set_title(str(film.attrs.get("record", "")), loc="left", fontsize=9)
     return figure
 
 
-def _name(ax: Axes, diagram: FilmDiagram, inside: NDArray[np.bool_], name: str) -> None:
+def _name(ax: Axes, x: Array, y: Array, inside: NDArray[np.bool_], name: str) -> None:
     """Write the name of a phase at the point of it that is farthest from its edge."""
     if inside.sum() < 0.003 * inside.size:
         return
     depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
     i, j = np.unravel_index(int(depth.argmax()), depth.shape)
-    ax.text(
-        100 * diagram.misfit[j], diagram.temperature[i], name, ha="center", va="center",
-        style="italic",
-    )  # fmt: skip
+    ax.text(x[j], y[i], name, ha="center", va="center", style="italic")
 
 
 def wall_profile(walls: Mapping[str, Wall]) -> Figure:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from multiscale import landau
+from multiscale import landau, materials
 from multiscale.plotting import film_phases, wall_profile
+from multiscale.stages import films
 
 ELASTIC = landau.Elasticity(
     landau.electrostriction(0.089, -0.026, 0.0675),
@@ -14,8 +15,7 @@ SIXTH = [-7.3e7, 7.5e8, 2.6e8, 6.1e8, -3.7e9]
 
 def test_phases_of_a_film_are_named_where_they_are():
     T, misfit = np.linspace(200, 1000, 21), np.linspace(-0.02, 0.02, 25)
-    a = np.array([[3.8e5 * (t - 752), *SIXTH] for t in T])
-    figure = film_phases(landau.film_diagram(a, T, misfit, ELASTIC), "film")
+    figure = film_phases(films.run(materials.load("pbtio3-haun1987"), T, misfit))
     (ax,) = figure.axes
     places = {text.get_text(): text.get_position() for text in ax.texts}
     assert set(places) == {"p", "c", "aa", "r"}

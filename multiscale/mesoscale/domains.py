@@ -104,13 +104,13 @@ def walls(
     for axis in range(3):
         if grid.shape[axis] == 1:
             continue
-        face = grid.volume / grid.edges[axis]
+        face = float(grid.volume / grid.edges[axis])
         other = np.roll(filled, -1, axis)
         differ = filled != other
         cosine = np.sum(directions[filled[differ]] * directions[other[differ]], axis=1)
         angles = np.rint(np.degrees(np.arccos(np.clip(cosine, -1, 1)))).astype(int)
         for angle, count in zip(*np.unique(angles, return_counts=True), strict=True):
-            area[int(angle)] = area.get(int(angle), 0.0) + float(count) * face
+            area[int(angle)] = area.get(int(angle), 0.0) + float(count * face)
         jump = np.roll(box[axis], -2, axis) - np.roll(box[axis], 1, axis)
         charged += face * float(np.sum(differ & (np.abs(jump) > limit)))
     return Walls(dict(sorted(area.items())), charged)

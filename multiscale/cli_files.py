@@ -47,14 +47,20 @@ def check(file: Annotated[Path, typer.Argument(help="netCDF file of a stage")]) 
 
 @files.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="netCDF file of a stage")],
-    form: Annotated[str, typer.Option("--format", help="plumed (HILLS), colvar, json or ferrox")],
+    file: Annotated[Path, typer.Argument(help="netCDF file of a stage, or a material record")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="plumed (HILLS), colvar, json, ferrox; of records ferret, openferro",
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
     temperature: Annotated[
-        float | None, typer.Option(help="in K; needed if the file has several")
+        float | None, typer.Option(help="in K; needed if the file has several, 298 for a record")
     ] = None,
 ) -> None:
-    """Write a stage's result for another program: hills, Landau coefficients."""
+    """Write a stage's result or a record for another program: hills, Landau coefficients."""
     from multiscale.pipeline.export import export_file
 
     typer.echo(export_file(file, form, output, temperature))

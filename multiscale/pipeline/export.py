@@ -10,30 +10,37 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from multiscale import schema
+from multiscale import materials, schema
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import store
 
 
 def export_file(path: Path, form: str, output: Path, temperature: float | None) -> str:
-    """Write a stage's file in another program's format and say so.
+    """Write a stage's file or a material record in another program's format and say so.
 
     Parameters
     ----------
     path : Path
-        netCDF file of a stage.
+        netCDF file of a stage, or the name of a material record.
     form : str
-        A key of FORMATS.
+        A key of FORMATS, or of `export_record.FORMATS`.
     output : Path
         The file to write.
     temperature : float, optional
-        In K; needed if the file has several.
+        In K; needed if the file has several, 298 for a record.
 
     Raises
     ------
     FileNotFoundError, ValueError
         The file is missing or damaged, or the format is not available for its stage.
     """
+    if not path.exists() and str(path) in materials.names():
+        from multiscale.pipeline.export_record import export_record  # noqa: PLC0415 - slow to load
+
+        text = export_record(materials.load(str(path)), form, temperature)
+        folders.prepare(output.parent)
+        store.write_atomic(output, text.encode())
+        return f"{output}: {form} from record {path}"
     ds = store.load(path)
     stage = str(ds.attrs.get("stage", path.stem))
     if form not in FORMATS:
@@ -113,30 +120,17 @@ def _json(ds: xr.Dataset, temperature: float) -> str:
 
 def _ferrox(ds: xr.Dataset, temperature: float) -> str:
     """Return FerroX inputs: alpha P + beta P^3 + gamma P^5, its derivative form."""
+    from multiscale.pipeline.export_record import ferrox_lines  # noqa: PLC0415 - slow to load
+
     one = ds.sel(temperature=temperature)
     a = dict(zip(map(str, ds["term"].values), one["coefficient"].values.tolist(), strict=True))
-    given = {
-        "alpha": (2, "a1"),
-        "beta": (4, "a11"),
-        "gamma": (6, "a111"),
-        "alpha_12": (1, "a12"),
-        "alpha_112": (1, "a112"),
-        "alpha_123": (1, "a123"),
-    }
     unknown = [t for t, v in a.items() if not math.isfinite(v)]
     if unknown:
         raise ValueError(
             f"coefficients {', '.join(unknown)} are not determined at {temperature:g} K, expected "
             f"numbers. Bias three components in metad."
         )
-    lines = [f"{n} = {k * a[t]:.10e}" for n, (k, t) in given.items() if t in a]
-    head = (
-        f"# multiscale, {temperature:g} K, SI units; from f = a1 P^2 + a11 P^4 + a111 P^6 + ...\n"
-        "# dF/dPx = alpha Px + beta Px^3 + gamma Px^5 + 2 alpha_12 Px (Py^2 + Pz^2)\n"
-        "#   + 4 alpha_112 Px^3 (Py^2 + Pz^2) + 2 alpha_112 Px (Py^4 + Pz^4)\n"
-        "#   + 2 alpha_123 Px Py^2 Pz^2\n"
-    )
-    return head + "\n".join(lines) + "\n"
+    return "\n".join([f"# multiscale, {temperature:g} K", *ferrox_lines(a)]) + "\n"
 
 
 FORMATS: dict[str, tuple[str, Callable[[xr.Dataset, float], str]]] = {

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from multiscale.mesoscale import pointwise, polynomial
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.grid import PAIRS, Grid, Modes
+from multiscale.mesoscale.inhomogeneous import equilibrium_stress
 from multiscale.units import EPSILON0
 
 Array = NDArray[Any]  # float32 or float64
@@ -70,6 +71,8 @@ class FieldModel:
         Quenched field, V/m: random fields, dipole defects, or that of `charge_field`.
     local_curvature : array, shape (nx, ny, nz), or None
         Quenched shift of 2 a1, J m/C^2: random transition temperature.
+    relative_stiffness : array, shape (nx, ny, nz), or None
+        Stiffness over that of `elasticity`: pores, inclusions, a soft layer.
     kT : float
         Temperature, J; 0 is without noise.
     single : bool
@@ -89,6 +92,7 @@ class FieldModel:
     electrodes: Electrodes | None = None
     local_field: Array | None = None
     local_curvature: Array | None = None
+    relative_stiffness: Array | None = None
     kT: float = 0.0  # noqa: N815
     single: bool = False
 
@@ -157,6 +161,9 @@ class FieldModel:
     def stress(self, P: Array) -> Array:
         """Return the stress in mechanical equilibrium, Pa, shape (6, nx, ny, nz)."""
         assert self.elasticity is not None
+        if self.relative_stiffness is not None:
+            e0 = self.spontaneous_strain(P)
+            return equilibrium_stress(self.elasticity, self.grid, self.relative_stiffness, e0)
         modes = self.grid.forward(self.spontaneous_strain(P))
         self.elasticity.stress_modes(modes, self.grid)
         return self.grid.backward(modes)
@@ -164,8 +171,12 @@ class FieldModel:
     def strain(self, P: Array) -> Array:
         """Return the strain, engineering shear, crystal axes, shape (6, nx, ny, nz)."""
         assert self.elasticity is not None
-        elastic = np.tensordot(self.elasticity.compliance, self.stress(P), axes=1)
+        elastic = np.tensordot(self.elasticity.compliance, self._reduced(self.stress(P)), axes=1)
         return np.asarray(self.spontaneous_strain(P) + elastic)
+
+    def _reduced(self, stress: Array) -> Array:
+        """Return stress over relative stiffness: what a crystal of C0 would feel at that strain."""
+        return stress if self.relative_stiffness is None else stress / self.relative_stiffness
 
     def nonlinear_force(self, P: Array, shift: float = 0.0) -> Array:
         """Return -dF/dP without 2 a1, gradient and depolarization, plus shift P; V/m."""
@@ -238,11 +249,12 @@ class FieldModel:
     def _elastic_energy(self, P: Array) -> float:
         if self.elasticity is None:
             return 0.0
-        s = self.stress(P).reshape(6, -1)
+        s = self.stress(P)
+        at_c0 = self._reduced(s).reshape(6, -1)
         S = self.elasticity.compliance
-        stored = 0.5 * np.einsum("in,ij,jn->", s, S, s) / self.grid.size
+        stored = 0.5 * np.einsum("in,ij,jn->", s.reshape(6, -1), S, at_c0) / self.grid.size
         e0 = self.spontaneous_strain(P).reshape(6, -1).mean(axis=1)
-        return float(stored - self.elasticity.work(s.mean(axis=1), e0, self.grid))
+        return float(stored - self.elasticity.work(at_c0.mean(axis=1), e0, self.grid))
 
     def _quadratic(self, modes: Modes, matrix: Callable[[slice], Array]) -> float:
         """Return half of P* A P per cell; modes that stand for two count twice."""

@@ -102,6 +102,7 @@ COORDINATES: dict[str, Variable] = {
     "time": Variable("time", "ps", "time"),
     "lag": Variable("lag", "ps", "time lag"),
     "wavenumber": Variable("wavenumber", "1/cm", "wavenumber"),
+    "misfit": Variable("misfit", "1", "in-plane strain of a film"),
     "angle": Variable("angle", "degree", "angle of the incident light's polarization"),
     "px": Variable("px", "C/m^2", "polarization along x", limit=5.0),
     "py": Variable("py", "C/m^2", "polarization along y", limit=5.0),

@@ -34,6 +34,7 @@ def bare(stage: str) -> xr.Dataset:
     ds = xr.Dataset(data)
     coords = {"temperature": [300.0, 600.0], "time": 0.01 * np.arange(5), "pz": 0.1 * np.arange(7)}
     coords |= {"lag": 0.01 * np.arange(4), "term": TERMS, "wavenumber": 5.0 * np.arange(7)}
+    coords |= {"misfit": 0.01 * np.arange(7)}
     ds = ds.assign_coords({n: v for n, v in coords.items() if n in ds.dims})
     return ds.assign_attrs(dict.fromkeys(STAGES[stage].attrs, "stated"))
 

@@ -12,7 +12,6 @@ from multiscale.mesoscale.currents import (
     displacement,
     separate_linear_parts,
 )
-from multiscale.mesoscale.forc import curves_from_record, forc_map
 from multiscale.mesoscale.growth import (
     coverage,
     cyclic_exponent,
@@ -22,6 +21,7 @@ from multiscale.mesoscale.growth import (
     power_law,
     wall_law,
 )
+from multiscale.mesoscale.reversal import curves_from_record, forc_map
 from multiscale.mesoscale.wall_laws import flow, merz
 from multiscale.mesoscale.wall_model import WallModel, merz_triangle
 from multiscale.mesoscale.waveforms import forc, forc_corners, pulses, pund, ramp, sine, triangle

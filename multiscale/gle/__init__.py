@@ -7,6 +7,7 @@ modes         the passive family of kernels
 likelihood    of spectra under a passive kernel with its thermal noise
 pursuit       choice and refinement of the modes
 kernels       extract_kernel: kernel, mass, friction with errors
+coupled       extract_coupled_kernel: matrix kernel of several variables
 direct        integral-kernel inversion without a model, for diagnosis
 embedding     auxiliary variables with exact fluctuation-dissipation
 simulate      batched trajectories of the embedded equation
@@ -19,6 +20,7 @@ m dv/dt = F - m int K(s) v(t - s) ds + R, <R(t) R(0)> = m kT K(t), K in 1/ps^2; 
 """
 
 from multiscale.gle.correlations import block_correlations, velocity_autocorrelation
+from multiscale.gle.coupled import CoupledKernel, coupled_kernel_at, extract_coupled_kernel
 from multiscale.gle.direct import integrated_kernel
 from multiscale.gle.embedding import Embedding, embed, kernel_of, markov_limit
 from multiscale.gle.forces import PolynomialForce, confining_mean_force, fit_mean_force
@@ -31,13 +33,16 @@ from multiscale.gle.validation import Check, finite_frames, time_step
 
 __all__ = [
     "Check",
+    "CoupledKernel",
     "Embedding",
     "Kernel",
     "PolynomialForce",
     "Trajectory",
     "block_correlations",
     "confining_mean_force",
+    "coupled_kernel_at",
     "embed",
+    "extract_coupled_kernel",
     "extract_kernel",
     "field_mass",
     "finite_frames",

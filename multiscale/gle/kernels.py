@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from multiscale.gle.averaging import averaged, shares
 from multiscale.gle.forces import PolynomialForce, confining_mean_force
 from multiscale.gle.likelihood import Bath, Model, impedance, noise_ratio
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin, poles
-from multiscale.gle.pursuit import Fit, Limits, pursue, refine
+from multiscale.gle.pursuit import TRIAL, Fit, Limits, refine, search
 from multiscale.gle.spectra import N_GROUPS, Spectra, average, grouped_spectra, motion_ends
 from multiscale.gle.validation import (
     Check,
@@ -121,9 +122,10 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     spectra = average(grouped)
     guess = mass if mass is not None else _mass_guess(spectra, kT)
     bath = Bath(kT, curvature, mean_force_error, guess, MASS_ERROR, bath_friction)
-    fit = pursue(bath, spectra, limits, mass=guess, n_modes=n_modes)
+    fits = search(bath, spectra, limits, mass=guess, n_modes=n_modes)
+    fit = averaged(fits)
     lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
-    samples = list(_bootstrap(fit.model, bath, grouped, limits, n_bootstrap, seed))
+    samples = _bootstrap(fits, bath, grouped, limits, n_bootstrap, seed)
     relaxation = _relaxation_time(spectra)
     checks = (
         drift_check(records, relaxation, dt),
@@ -186,11 +188,18 @@ def _relaxation_time(spectra: Spectra) -> float:
 
 
 def _bootstrap(
-    model: Model, bath: Bath, grouped: Spectra, limits: Limits, n: int, seed: int
+    fits: list[Fit], bath: Bath, grouped: Spectra, limits: Limits, n: int, seed: int
 ) -> list[Model]:
-    """Return models refitted to spectra whose frequencies are resampled within each bin."""
+    """Return models refitted to spectra whose frequencies are resampled within each bin.
+
+    Each refit starts from one of the models the data cannot tell apart, drawn by its weight: the
+    spread holds the doubt about the modes as well.
+    """
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    return [refine(model, bath, average(grouped, rng), limits).model for _ in range(n)]
+    drawn = rng.choice(len(fits), n, p=shares(fits))
+    resampled = [average(grouped, rng) for _ in range(n)]
+    pairs = zip(drawn, resampled, strict=True)
+    return [refine(fits[i].model, bath, spectra, limits, TRIAL).model for i, spectra in pairs]
 
 
 def _fit_checks(
@@ -229,9 +238,9 @@ def _report(
     return Kernel(
         lag=lag,
         kernel=kernel_at(rate, amplitude, lag),
-        stderr=np.full_like(lag, np.nan) if few else curves.std(0, ddof=1),
+        stderr=np.full_like(lag, np.nan) if few else _about(curves, kernel_at(rate, amplitude, lag)),
         friction=friction_of(rate, amplitude),
-        friction_stderr=np.nan if few else float(frictions.std(ddof=1)),
+        friction_stderr=np.nan if few else float(_about(frictions, np.array(friction_of(rate, amplitude)))),
         mass=model.mass,
         mass_stderr=np.nan if few else float(masses.std(ddof=1)),
         rate=rate,
@@ -254,6 +263,11 @@ def _spread(samples: Array) -> Array:
         return samples
     mean = samples.mean(0)
     return np.asarray(mean + (samples - mean) * (N_GROUPS / (N_GROUPS - 1)) ** 0.5)
+
+
+def _about(samples: Array, reported: Array) -> Array:
+    """Return the root mean square of samples about what is reported: spread and bias together."""
+    return np.asarray(np.sqrt(np.sum((samples - reported) ** 2, 0) / (len(samples) - 1)))
 
 
 def _fdt_residual(model: Model, bath: Bath, spectra: Spectra, lag: Array) -> Array:

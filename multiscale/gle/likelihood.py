@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from multiscale.gle.likelihood_pass import accumulate, response, score
 from multiscale.gle.modes import Network
 from multiscale.gle.spectra import Spectra
 
@@ -63,29 +64,9 @@ def unpack(parameters: Array, like: Network) -> Model:
     )
 
 
-def kernel_and_slopes(network: Network, omega: Array) -> tuple[Complex, Complex]:
-    """Return K(i w) (n,) and its slopes (n_parameters, n) in the logs of the network's numbers."""
-    s = 1j * omega
-    c, r, a, b, g, w = (part[:, None] for part in network)
-    relaxation = c / (s + r)
-    D = (s + g) ** 2 + w**2
-    up, down = a * (s + 2 * g) / D, b * s / D
-    N = up + down
-    slopes = (
-        relaxation,
-        -r * relaxation / (s + r),
-        up,
-        down,
-        2 * g * (a - N * (s + g)) / D,
-        -2 * w**2 * N / D,
-    )
-    return relaxation.sum(0) + N.sum(0), np.concatenate(slopes)
-
-
 def impedance(model: Model, bath: Bath, omega: Array) -> tuple[Complex, Complex]:
     """Return Z(w) and K(i w) (with the white part) of the model at angular frequencies (n,)."""
-    K, _ = kernel_and_slopes(model.network, omega)
-    K = K + bath.white
+    K = response(*model.network, omega) + bath.white
     Z = model.mass * (1j * omega * K - omega**2) - model.tilt * bath.curvature
     return Z, K
 
@@ -137,37 +118,18 @@ def _power(Z: Complex, seen: Observed) -> Array:
 
 def evaluate(model: Model, bath: Bath, seen: Observed) -> Evaluation:
     """Return -log-likelihood and its gradient at fixed corrections (`observed` updates them)."""
-    K, dK = kernel_and_slopes(model.network, seen.omega)
-    K = K + bath.white
-    omega, n, m = seen.omega, seen.weight, model.mass
-    inertia = m * (1j * omega * K - omega**2)
-    Z = inertia - model.tilt * bath.curvature
-    head = np.stack([inertia, np.full_like(Z, -bath.curvature)])
-    dZ = np.concatenate([head, 1j * omega * m * dK])
-    thermal = 2 * bath.kT * m
-    S0 = thermal * K.real
-    S = S0 + np.abs(Z) ** 2 * seen.alias
-    dS = np.concatenate([[S0, np.zeros_like(S0)], thermal * dK.real])
-    dS = dS + 2 * (dZ * Z.conj()).real * seen.alias
-    Q, Zlin = _power(Z, seen), Z + bath.curvature
-    dQ = 2 * (dZ * (Z.conj() * seen.xx - seen.xf)).real
-    dlnS, dlnZ = dS / S, dZ / Zlin
-    value = float(np.sum(n * (Q / S + np.log(S) - np.log(np.abs(Zlin) ** 2))))
-    gradient = (dQ / S + (1 - Q / S) * dlnS - 2 * dlnZ.real) @ n
+    size = 2 + sum(part.size for part in model.network)
+    gradient, scoring = np.zeros(size), np.zeros((size, size))
+    fixed = (model.mass, model.tilt, bath.kT, bath.curvature, bath.white)
+    value = float(accumulate(*model.network, *fixed, *seen, gradient, scoring))
     if bath.mass_error > 0:
-        off = np.log(m / bath.mass) / bath.mass_error
+        off = np.log(model.mass / bath.mass) / bath.mass_error
         value += 0.5 * off**2
         gradient[0] += off / bath.mass_error
+        scoring[0, 0] += 1 / bath.mass_error**2
     if bath.tilt_error > 0:
         value += 0.5 * (model.tilt / bath.tilt_error) ** 2
         gradient[1] += model.tilt / bath.tilt_error**2
-    # expected information: that of the linear spectrum S/|Z|^2, plus what nonlinear motion adds
-    dlnf = dlnS - 2 * dlnZ.real
-    extra = n * 2 * np.maximum(seen.xx / S - 1 / np.abs(Zlin) ** 2, 0)
-    scoring = (n * dlnf) @ dlnf.T + ((extra * dZ) @ dZ.conj().T).real
-    if bath.mass_error > 0:
-        scoring[0, 0] += 1 / bath.mass_error**2
-    if bath.tilt_error > 0:
         scoring[1, 1] += 1 / bath.tilt_error**2
     return Evaluation(value, gradient, scoring)
 
@@ -176,14 +138,10 @@ def score_candidates(
     model: Model, bath: Bath, seen: Observed, atoms: Complex
 ) -> tuple[Array, Array]:
     """Return slope and curvature (n_atoms,) of -ln p in the weight of unit atoms (n_atoms, n)."""
-    omega, n, m = seen.omega, seen.weight, model.mass
-    Z, K = impedance(model, bath, omega)
-    dZ = 1j * omega * m * atoms
-    S = 2 * bath.kT * m * K.real + np.abs(Z) ** 2 * seen.alias
-    dS = 2 * bath.kT * m * atoms.real + 2 * (dZ * Z.conj()).real * seen.alias
-    Q, Zlin = _power(Z, seen), Z + bath.curvature
-    dQ = 2 * (dZ * (Z.conj() * seen.xx - seen.xf)).real
-    dlnZ = 2 * (dZ / Zlin).real
-    slope = (dQ / S + (1 - Q / S) * dS / S - dlnZ) @ n
-    curvature = (dS / S - dlnZ) ** 2 @ n
+    Z, K = impedance(model, bath, seen.omega)
+    S = 2 * bath.kT * model.mass * K.real + np.abs(Z) ** 2 * seen.alias
+    slope, curvature = np.zeros(len(atoms)), np.zeros(len(atoms))
+    pull = seen.weight * (Z.conj() * seen.xx - seen.xf)
+    terms = (Z, S, _power(Z, seen), Z + bath.curvature, pull)
+    score(atoms, seen.omega, seen.weight, seen.alias, *terms, model.mass, bath.kT, slope, curvature)
     return slope, curvature

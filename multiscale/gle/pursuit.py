@@ -1,6 +1,5 @@
 """Fit a passive network to spectra: greedy choice of modes, everything refined after each."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,6 @@ from multiscale.gle.likelihood import (
     Evaluation,
     Model,
     evaluate,
-    kernel_and_slopes,
     observed,
     pack,
     score_candidates,
@@ -24,7 +22,12 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 LONGEST_STEP = 1.5  # in the logarithm of a parameter
-PENALTY = 2.5  # -log-likelihood a parameter must gain (Akaike 1; Bayes ln(n)/2, about 5)
+# -log-likelihood a mode must gain. Relaxations: Akaike, 1 for each of two parameters. Oscillations:
+# 2.5 for each of four, as the best of hundreds of lines is tried
+RELAXATION, OSCILLATION = 2.0, 10.0
+CONVERGED = 5e-3  # predicted gain of -ln p at which a refinement ends
+TRIAL = 25  # iterations a trial gets
+SPREAD = 4.0  # of the cost between models that are averaged
 
 
 class Limits(NamedTuple):
@@ -58,11 +61,11 @@ def refine(model: Model, bath: Bath, spectra: Spectra, limits: Limits, n_iter: i
             now = unpack(p, model.network)
             seen = observed(now, bath, spectra)
             here = evaluate(now, bath, seen)
-            if abs(gain) < 1e-3:
+            if abs(gain) < CONVERGED:
                 break
         else:
             damping = max(10 * damping, 1e-6)
-            if damping > 1e6 or abs(gain) < 1e-4:
+            if damping > 1e6 or abs(gain) < 0.1 * CONVERGED:
                 break
     return Fit(now, here.value)
 
@@ -126,9 +129,10 @@ class Atoms(NamedTuple):
 
 def respond(network: Network, spectra: Spectra) -> Atoms:
     """Return the unit atoms of network with their responses."""
-    k, j = network.rate.size, network.decay.size
-    _, slopes = kernel_and_slopes(network, spectra.omega)
-    return Atoms(network, np.concatenate([slopes[:k], slopes[2 * k : 2 * k + 2 * j]]))
+    s = 1j * spectra.omega
+    g, w = network.decay[:, None], network.frequency[:, None]
+    D = (s + g) ** 2 + w**2
+    return Atoms(network, np.concatenate([1 / (s + network.rate[:, None]), (s + 2 * g) / D, s / D]))
 
 
 def start(bath: Bath, spectra: Spectra, limits: Limits, mass: float) -> Model:
@@ -149,67 +153,71 @@ def pursue(
     *,
     mass: float,
     n_modes: int,
-    progress: Callable[[float], None] = lambda _: None,
 ) -> Fit:
-    """Return the passive model of at most n_modes modes that the spectra pay for.
+    """Return the passive model of at most n_modes modes that the spectra pay for; see `search`."""
+    return search(bath, spectra, limits, mass=mass, n_modes=n_modes)[0]
+
+
+def search(bath: Bath, spectra: Spectra, limits: Limits, *, mass: float, n_modes: int) -> list[Fit]:
+    """Return the models met on the way that the data cannot tell from the best, best first.
 
     Modes enter one at a time: the atoms with the steepest normalised score are tried, everything is
-    refined, and the best is kept if it gains PENALTY per new parameter. Then modes that are not
-    worth their parameters leave.
+    refined, and the best is kept until none pays for its parameters. Then modes that are not worth
+    their parameters leave, and modes are exchanged: the way out of a local minimum.
     """
     fit = refine(start(bath, spectra, limits, mass), bath, spectra, limits)
-    atoms = respond(dictionary(limits), spectra)
-    while _n_modes(fit.model.network) < n_modes:
-        trials = [
-            refine(model, bath, spectra, limits)
-            for model in _candidates(fit.model, bath, spectra, atoms)
-        ]
-        best = min(trials, key=_cost, default=fit)
-        if _cost(best) >= _cost(fit):
+    atoms, met = respond(dictionary(limits), spectra), [fit]
+
+    def refined(models: list[Model]) -> list[Fit]:
+        fits = [refine(model, bath, spectra, limits, TRIAL) for model in models]
+        met.extend(fits)
+        return fits
+
+    def grown(model: Model) -> list[Model]:
+        room = _n_modes(model.network) < n_modes
+        return _candidates(model, bath, spectra, atoms) if room else []
+
+    while True:
+        best = min(refined(grown(fit.model)), key=cost, default=fit)
+        if cost(best) >= cost(fit):
             break
         fit = best
-        progress(_n_modes(fit.model.network) / n_modes)
-    return swap(prune(fit, bath, spectra, limits), bath, spectra, limits, atoms)
+    improving = True
+    while improving:
+        smaller = refined(_smaller(fit.model))
+        exchanged = [f for base in smaller for f in refined(grown(base.model))]
+        best = min([*smaller, *exchanged], key=cost, default=fit)
+        improving = cost(best) < cost(fit) - 0.5
+        fit = best if cost(best) < cost(fit) else fit
+    return _plausible([*met, refine(fit.model, bath, spectra, limits)])
 
 
-def swap(fit: Fit, bath: Bath, spectra: Spectra, limits: Limits, atoms: Atoms) -> Fit:
-    """Return fit after replacing modes by better ones: the way out of a local minimum."""
-    for network in _without_one(fit.model.network):
-        base = fit.model._replace(network=network)
-        if _n_modes(network) == 0:
-            continue
-        base = refine(base, bath, spectra, limits).model
-        trials = [
-            refine(model, bath, spectra, limits)
-            for model in _candidates(base, bath, spectra, atoms)
-        ]
-        best = min(trials, key=_cost, default=fit)
-        if _cost(best) < _cost(fit) - 0.5:
-            return swap(best, bath, spectra, limits, atoms)
-    return fit
+def _smaller(model: Model) -> list[Model]:
+    if _n_modes(model.network) < 2:
+        return []
+    return [model._replace(network=network) for network in _without_one(model.network)]
 
 
-def prune(fit: Fit, bath: Bath, spectra: Spectra, limits: Limits) -> Fit:
-    """Return fit without the modes whose removal lowers the penalised cost."""
-    while _n_modes(fit.model.network) > 1:
-        smaller = [
-            refine(fit.model._replace(network=network), bath, spectra, limits)
-            for network in _without_one(fit.model.network)
-        ]
-        best = min(smaller, key=_cost)
-        if _cost(best) >= _cost(fit):
+def _plausible(met: list[Fit]) -> list[Fit]:
+    """Return the fits within SPREAD of the best cost, best first, each local minimum once."""
+    met = sorted(met, key=cost)
+    kept: list[Fit] = []
+    for fit in met:
+        if cost(fit) > cost(met[0]) + SPREAD:
             break
-        fit = best
-    return fit
+        if all(abs(cost(fit) - cost(other)) > 0.02 for other in kept):
+            kept.append(fit)
+    return kept
 
 
 def _n_modes(network: Network) -> int:
     return network.rate.size + network.decay.size
 
 
-def _cost(fit: Fit) -> float:
+def cost(fit: Fit) -> float:
+    """Return -ln p with what its parameters have to gain."""
     network = fit.model.network
-    return fit.value + PENALTY * (2 * network.rate.size + 4 * network.decay.size)
+    return fit.value + RELAXATION * network.rate.size + OSCILLATION * network.decay.size
 
 
 def _without_one(network: Network) -> list[Network]:

@@ -66,12 +66,12 @@ def grouped_spectra(
     ValueError
         If the records are too short to fill a bin.
     """
-    edges = _bins(records, dt, resolution, band)
+    edges = bin_edges([x for x, _ in records], dt, resolution, band)
     shape = (edges.size - 1, N_GROUPS)
     sums = [np.zeros(shape, complex) for _ in range(8)]
     dealt = 0
     for x, F in records:
-        omega, weight, hx, he, hf = _transform(x, F, dt, band, edge)
+        omega, weight, hx, he, hf = transform(x, F, dt, band, edge)
         index = np.searchsorted(edges[1:-1], omega, side="right")
         flat = index * N_GROUPS + (dealt + np.arange(omega.size)) % N_GROUPS
         dealt += omega.size
@@ -85,11 +85,9 @@ def grouped_spectra(
     return Spectra(omega, count.real, xx.real, ee.real, ff.real, xe, xf, ef, dt)
 
 
-def _bins(
-    records: Sequence[tuple[Array, Array]], dt: float, resolution: float, band: float
-) -> Array:
+def bin_edges(records: Sequence[Array], dt: float, resolution: float, band: float) -> Array:
     """Return the edges of the bins: equal at first, then wider in proportion to the frequency."""
-    density = sum(len(x) for x, _ in records) * dt / (2 * np.pi)  # frequencies per (1/ps)
+    density = sum(len(x) for x in records) * dt / (2 * np.pi)  # frequencies per (1/ps)
     width = max(resolution, N_GROUPS / density)
     if band < 8 * width:
         raise ValueError(
@@ -106,7 +104,7 @@ def _deal(flat: NDArray[np.intp], term: Array, shape: tuple[int, int]) -> Array:
     return np.bincount(flat, term, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
 
-def _transform(
+def transform(
     x: Array, F: Array, dt: float, band: float, edge: float
 ) -> tuple[Array, float, Complex, Complex, Complex]:
     """Return frequencies below band, weight of each, and transforms of h x, h' x and h F."""

@@ -1,0 +1,102 @@
+"""Errors of extracted memory kernels on planted data, with time and memory; peers where installed.
+
+    python benchmarks/gle_kernels.py [SET...] [--seeds 5] [--frames N] [--bootstrap 40]
+    python benchmarks/gle_kernels.py --coverage 50 --frames 100000 harm_c
+
+Only positions and the exact mean force are given. One JSON line per set: relative L2 error of K on
+[0, 18] and relative error of the friction, RMS over the seeds (matrices: Frobenius), seconds of CPU
+per record, and the growth of peak memory over that of the data. --coverage prints the share of seeds
+whose 95 % interval holds the truth instead.
+"""
+
+import argparse
+import importlib.util
+import json
+import resource
+import time
+
+import numpy as np
+from gle_planted_data import SETS, force, record
+
+from multiscale import gle
+
+WINDOW = 18.0
+LAGS = np.arange(0, WINDOW, 0.02)
+PEERS = ("gleqpy", "VolterraBasis", "memtools", "mempred", "aigle")
+
+
+def extract(planted, x, n_bootstrap, seed):
+    """Return K (n_lags, d, d) and its error, friction (d, d) and its error."""
+    common = {"window": WINDOW, "lag_step": 0.02, "n_bootstrap": n_bootstrap, "seed": seed}
+    if x.shape[1] == 1:
+        k = gle.extract_kernel(x[:, 0], planted.dt, 1.0, force(planted), **common)
+        K = gle.kernel_at(k.rate, k.amplitude, LAGS)[:, None, None]
+        sigma = k.stderr[: LAGS.size, None, None]
+        return K, sigma, np.array([[k.friction]]), np.array([[k.friction_stderr]])
+    k = gle.extract_coupled_kernel([x], planted.dt, 1.0, force(planted), **common)
+    K, sigma = k.kernel[: LAGS.size], k.stderr[: LAGS.size]
+    return K, sigma, k.friction, k.friction_stderr
+
+
+def errors(name, frames, seeds, n_bootstrap):
+    """Yield one dict per seed."""
+    planted = SETS[name]
+    truth, friction = planted.kernel(LAGS), planted.friction
+    for seed in range(seeds):
+        x = record(planted, seed, frames)
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        start = time.perf_counter()
+        K, sigma, found, error = extract(planted, x, n_bootstrap, seed)
+        wall = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        off = np.abs(K - truth) < 1.96 * sigma
+        yield {
+            "l2": float(np.linalg.norm(K - truth) / np.linalg.norm(truth)),
+            "friction": float(
+                np.linalg.norm(found - friction) / np.linalg.norm(friction)
+                * np.sign(np.trace(found - friction))
+            ),
+            "covered": float(np.mean(np.abs(found - friction) < 1.96 * error)),
+            "covered_K": float(off[: LAGS.size // 3 : 10].mean()),
+            "cpu_s": after.ru_utime - before.ru_utime,
+            "wall_s": wall,
+            "extra_MB": (after.ru_maxrss - before.ru_maxrss) / 1024,
+        }  # fmt: skip
+
+
+def rms(rows, key):
+    return float(np.sqrt(np.mean([row[key] ** 2 for row in rows])))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=None)
+    parser.add_argument("--bootstrap", type=int, default=40)
+    parser.add_argument("--coverage", type=int, default=0, metavar="SEEDS")
+    a = parser.parse_args()
+    for peer in PEERS:
+        if importlib.util.find_spec(peer) is None:
+            print(json.dumps({"peer": peer, "skipped": "not installed"}), flush=True)
+    for name in a.sets or [s for s in SETS if s != "long"]:
+        list(errors("harm", 20_000, 1, 2))  # compiles
+        rows = list(errors(name, a.frames, a.coverage or a.seeds, a.bootstrap))
+        line = {
+            "set": name,
+            "frames": a.frames or SETS[name].frames,
+            "seeds": len(rows),
+            "l2_percent": 100 * rms(rows, "l2"),
+            "friction_percent": 100 * rms(rows, "friction"),
+            "mean_friction_percent": 100 * float(np.mean([r["friction"] for r in rows])),
+            "covered_friction": float(np.mean([r["covered"] for r in rows])),
+            "covered_K": float(np.mean([r["covered_K"] for r in rows])),
+            "cpu_s": float(np.median([r["cpu_s"] for r in rows])),
+            "wall_s": float(np.median([r["wall_s"] for r in rows])),
+            "extra_MB": max(r["extra_MB"] for r in rows),
+        }
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,8 @@ short_range  seven constants on three shells; dipoles: Ewald sums; acoustic: rel
 quadratic    these together in reciprocal space, the Hessian, the longest time step
 passes       the compiled loops over the cells; reference: the same as plain formulas in torch
 shape        homogeneous strain of the cell and its stress
+enthalpy     with field and pressure, as one function: minimise, monte_carlo (statics)
+scans        temperature up and down; walls: domain walls and nuclei, their energies
 """
 
 from multiscale.lattice.crystal import amplitudes, modes

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize as scipy_minimize
 
-from multiscale.atoms.kinematics import from_voigt
+from multiscale.lattice.enthalpy import Enthalpy
 from multiscale.lattice.hamiltonian import EffectiveHamiltonian
 
 Array = NDArray[np.float64]
-_HALVE = np.array([1.0, 1, 1, 0.5, 0.5, 0.5])
 
 
 class Rest(NamedTuple):
@@ -61,28 +60,10 @@ def minimise(
     RuntimeError
         If the forces are not below the tolerance after max_steps.
     """
-    n, p = engine.n_cells, engine.parameters
-    field = np.zeros(3) if electric_field is None else np.asarray(electric_field, np.float64)
-    push = np.broadcast_to(p.charge * field, (n, 3))
-    if engine.local_field is not None:
-        push = push + p.charge * engine.local_field
-    start = np.zeros(6) if strain is None else np.asarray(strain, np.float64)
-    volume, root, along = n * p.a0**3, np.sqrt(n), np.eye(6) if free is None else np.asarray(free)
-
-    def enthalpy(x: Array) -> tuple[float, Array]:
-        v, eta = x[: 3 * n].reshape(n, 3), start + along @ x[3 * n :] / root
-        energy, forces, pull = engine.slopes(v, eta)
-        F = np.eye(3) + from_voigt(eta * _HALVE)
-        size = float(np.linalg.det(F))
-        area = size * np.linalg.inv(F)
-        squeeze = area[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
-        slope = along.T @ (pull + pressure * volume * squeeze) / root
-        total = energy + pressure * volume * size - float((push * v).sum())
-        return total, np.concatenate([-(forces + push).ravel(), slope])
-
-    x = np.concatenate([np.broadcast_to(u, (n, 3)).ravel(), np.zeros(along.shape[1])])
+    along = np.eye(6) if free is None else np.asarray(free, np.float64)
+    enthalpy = Enthalpy(engine, strain, pressure, electric_field, along)
     found = scipy_minimize(
-        enthalpy, x, jac=True, method="L-BFGS-B",
+        enthalpy, enthalpy.start(u), jac=True, method="L-BFGS-B",
         options={"maxiter": max_steps, "maxfun": 2 * max_steps, "maxcor": 30, "ftol": 0.0,
                  "gtol": tolerance},
     )  # fmt: skip
@@ -92,5 +73,4 @@ def minimise(
             f"largest force is {left:.3g} eV/angstrom after {found.nit} steps, expected below "
             f"{tolerance:g}. Give more max_steps, or a better start."
         )
-    relaxed = start + along @ found.x[3 * n :] / root
-    return Rest(float(found.fun), found.x[: 3 * n].reshape(n, 3), relaxed, left)
+    return Rest(float(found.fun), *enthalpy.split(found.x), left)

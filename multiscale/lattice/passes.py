@@ -201,7 +201,8 @@ def _cell(
     sums[12] += z * fx
     sums[13] += z * fy
     sums[14] += z * fz
-    return own + 0.5 * (two + strained)
+    energy: float = own + 0.5 * (two + strained)
+    return energy
 
 
 @jit

@@ -28,9 +28,9 @@ def averaged(fits: Sequence[Fit]) -> Fit:
     that the average has few more than one model. The value is that of the best.
     """
     weight = shares(fits)
-    kept = np.flatnonzero(weight > FEWEST)
+    kept = weight > FEWEST
     part = weight[kept] / weight[kept].sum()
-    models = [fits[i].model for i in kept]
+    models = [fit.model for fit, keep in zip(fits, kept, strict=True) if keep]
     network = join(*(_scaled(m.network, p) for m, p in zip(models, part, strict=True)))
     mass = float(np.exp(np.sum(part * np.log([m.mass for m in models]))))
     tilt = float(np.sum(part * [m.tilt for m in models]))

@@ -1,12 +1,12 @@
 """Matrix memory kernel of coupled slow variables from their trajectory, with error bars.
 
-M dv/dt = F(x) - int_0^t Gamma(s) v(t - s) ds + R, <R(t) R(0)^T> = kT Gamma(t), with a symmetric mass
-matrix M and Gamma = M^(1/2) K M^(1/2), K in 1/ps^2: for one variable the convention of `kernels`.
-All amplitudes are positive semidefinite matrices, so K is passive whatever the data say.
+M dv/dt = F(x) - int_0^t Gamma(s) v(t - s) ds + R, <R(t) R(0)^T> = kT Gamma(t), with a symmetric
+mass matrix M and Gamma = M^(1/2) K M^(1/2), K in 1/ps^2: for one variable the convention of
+`kernels`. All amplitudes are positive semidefinite, so K is passive whatever the data say.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ def extract_coupled_kernel(  # noqa: PLR0913 (all but four have a default)
     ]
     lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
     checks = _checks(fit, bath, spectra, records, dt, window)
-    return _report(fit, bath, spectra, lag, samples, checks)
+    return _report(fit, kT, lag, samples, checks)
 
 
 def _records(trajectory: Sequence[Array], window: float, dt: float) -> list[Array]:
@@ -168,7 +168,7 @@ def _spectra(
         dealt += omega.size
         moment += weight * np.bincount(index, omega, n)
         count += weight * np.bincount(flat, minlength=n * N_GROUPS).reshape(n, N_GROUPS)
-        waves = [part[2 + i] for i in range(3) for part in parts]
+        waves: list[Any] = [part[2 + i] for i in range(3) for part in parts]
         for i, a in enumerate(waves):
             for j, b in enumerate(waves[: i + 1]):
                 term = a * b.conj()
@@ -208,9 +208,9 @@ def coupled_passivity_margin(rate: Complex, amplitude: Complex) -> float:
     scale = np.concatenate([rate.real, np.abs(rate)])
     omega = np.concatenate([[0.0], np.geomspace(scale.min() / 30, scale.max() * 30, 2000)])
     z = 1j * omega[:, None]
-    share = 0.5 * np.tensordot(1 / (z + rate), amplitude, 1)
-    share = share + 0.5 * np.tensordot(1 / (z + rate.conj()), amplitude.conj(), 1)
-    return float(np.linalg.eigvalsh(share.real).min())
+    first = np.tensordot(1 / (z + rate), amplitude, 1)
+    second = np.tensordot(1 / (z + np.conj(rate)), np.conj(amplitude), 1)
+    return float(np.linalg.eigvalsh(0.5 * np.real(first + second)).min())
 
 
 def _checks(
@@ -238,8 +238,7 @@ def _checks(
 
 def _report(
     fit: CoupledFit,
-    bath: CoupledBath,
-    spectra: CoupledSpectra,
+    kT: float,
     lag: Array,
     samples: list[CoupledModel],
     checks: tuple[Check, ...],
@@ -261,6 +260,6 @@ def _report(
     theta = fit.model.tilt + np.tril(fit.model.tilt, -1).T
     return CoupledKernel(
         lag, K, error(curves, K), friction, error(frictions, friction), mass,
-        error([m for _, _, m in others], np.zeros(shape)), rate, amplitude, theta, bath.kT,
+        error([m for _, _, m in others], np.zeros(shape)), rate, amplitude, theta, kT,
         coupled_passivity_margin(rate, amplitude), checks,
     )  # fmt: skip

@@ -7,7 +7,7 @@ spectral matrix S = 2 kT Re Gamma, and per frequency
 Parameters: M = C C^T (Cholesky), theta, logs of the poles, and the lower triangles of all L_j.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def unpack(p: Array, like: CoupledModel) -> CoupledModel:
     root, tilt, factor = np.zeros((d, d)), np.zeros((d, d)), np.zeros((k + 2 * j, d, d))
     root[lower], tilt[lower] = parts[0], parts[1]
     factor[:, lower[0], lower[1]] = parts[5].reshape(-1, t)
-    return CoupledModel(root, tilt, *(np.exp(part) for part in parts[2:5]), factor)
+    return CoupledModel(root, tilt, np.exp(parts[2]), np.exp(parts[3]), np.exp(parts[4]), factor)
 
 
 def mass_of(model: CoupledModel) -> Array:
@@ -102,7 +102,8 @@ def impedance(model: CoupledModel, P: Array, omega: Array) -> tuple[Complex, Com
 
 def folded(model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra) -> Complex:
     """Return the spectral matrix of x that sampling folds onto the bins, (n, d, d)."""
-    P, total = amplitudes(model), 0.0
+    P = amplitudes(model)
+    total = np.zeros((spectra.omega.size, *model.root.shape), complex)
     for image in (-1, 1, -2, 2):
         omega = spectra.omega + image * 2 * np.pi / spectra.step
         Z, _, Gamma = impedance(model, P, omega)
@@ -111,32 +112,35 @@ def folded(model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra) -> C
     return np.asarray(total)
 
 
-def _dagger(A: Complex) -> Complex:
-    return np.asarray(np.conj(np.swapaxes(A, -1, -2)))
+def _dagger(A: Any) -> Complex:
+    return np.asarray(np.conj(np.swapaxes(A, -1, -2)), complex)
 
 
-class _Bins(NamedTuple):
+class Bins(NamedTuple):
     """Everything per bin that value, gradient and information share."""
 
     Z: Complex
     S: Complex
     Q: Complex
-    response: Complex  # (Z + U'')^-1
+    response: Any  # (Z + U'')^-1
     Y: Complex  # density Z~^+, (n, 3d, d)
 
 
-def _bins(model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra, alias: Complex) -> _Bins:
+def per_bin(
+    model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra, alias: Complex
+) -> Bins:
+    """Return what value, gradient and information share."""
     Z, slope, Gamma = impedance(model, amplitudes(model), spectra.omega)
     one = np.broadcast_to(np.eye(Z.shape[1]), Z.shape)
     wide = np.concatenate([Z, 1j * slope, -one], 2)
     Y = spectra.density @ _dagger(wide)
     S = 2 * bath.kT * Gamma.real + Z @ alias @ _dagger(Z)
-    return _Bins(Z, S, wide @ Y, np.linalg.inv(Z + bath.curvature), Y)
+    return Bins(Z, S, wide @ Y, np.linalg.inv(Z + bath.curvature), Y)
 
 
 def value(model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra, alias: Complex) -> float:
     """Return -log-likelihood; infinite where the noise has no positive spectrum."""
-    b = _bins(model, bath, spectra, alias)
+    b = per_bin(model, bath, spectra, alias)
     fit = np.trace(np.linalg.solve(b.S, b.Q), axis1=1, axis2=2).real
     logs = np.linalg.slogdet(b.S)[1] + 2 * np.linalg.slogdet(b.response)[1]
     total = float(spectra.weight @ (fit + logs)) + _prior(model, bath)
@@ -155,7 +159,7 @@ def _tilt_scale(bath: CoupledBath) -> float:
 
 def noise_ratio(model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra) -> Array:
     """Return tr(S^-1 <R R^+>)/d per bin: 1 where GLE and fluctuation-dissipation hold."""
-    b = _bins(model, bath, spectra, folded(model, bath, spectra))
+    b = per_bin(model, bath, spectra, folded(model, bath, spectra))
     ratio = np.trace(np.linalg.solve(b.S, b.Q), axis1=1, axis2=2).real
     return np.asarray(ratio / b.S.shape[1])
 
@@ -163,12 +167,13 @@ def noise_ratio(model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra)
 class Pull(NamedTuple):
     """Derivatives of -ln p in dGamma, so that an atom's is Re tr(E sum_n g (..)), all (n, d, d)."""
 
-    inertia: Complex  # multiplies dZ
-    edge: Complex  # multiplies i dZ'
-    noise: Complex  # multiplies dS = 2 kT Re dGamma
+    inertia: Any  # multiplies dZ
+    edge: Any  # multiplies i dZ'
+    noise: Any  # multiplies dS = 2 kT Re dGamma
 
 
-def _pull(b: _Bins, spectra: CoupledSpectra, alias: Complex) -> Pull:
+def pull_of(b: Bins, spectra: CoupledSpectra, alias: Complex) -> Pull:
+    """Return the derivatives of -ln p of which those of all parameters are made."""
     d = b.Z.shape[1]
     inverse = np.linalg.inv(b.S)
     W = inverse - inverse @ b.Q @ inverse
@@ -189,14 +194,14 @@ def evaluate(
     model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra, alias: Complex
 ) -> Evaluation:
     """Return -log-likelihood, gradient and expected information of the linear process."""
-    b = _bins(model, bath, spectra, alias)
-    pull = _pull(b, spectra, alias)
+    b = per_bin(model, bath, spectra, alias)
+    pull = pull_of(b, spectra, alias)
     terms = _terms(model, spectra.omega, bath.kT)
     parts = ((terms.dZ, pull.inertia), (1j * terms.bend, pull.edge), (terms.dS, pull.noise))
-    full = sum(np.tensordot(part, matrix, 1) for part, matrix in parts)
+    full: Any = sum(np.tensordot(part, matrix, 1) for part, matrix in parts)
     slopes = terms.chain @ np.einsum("pij,pji->p", terms.E, np.real(full))
-    into = np.linalg.inv(np.linalg.cholesky(b.S))
-    outer = (alias @ _dagger(b.Z) - b.response @ b.S) @ _dagger(into)
+    into = np.asarray(np.linalg.inv(np.linalg.cholesky(b.S)), complex)
+    outer = np.asarray((alias @ _dagger(b.Z) - b.response @ b.S) @ _dagger(into), complex)
     scoring = np.zeros((len(terms.E),) * 2)
     information(terms.E.astype(complex), terms.dZ, terms.dS, into, outer, spectra.weight, scoring)
     scoring = terms.chain @ scoring @ terms.chain.T
@@ -207,9 +212,9 @@ class _Terms(NamedTuple):
     """dZ, dZ' and dS as matrices E (p, d, d) times functions of w (p, n); parameters chain them."""
 
     E: Array
-    dZ: Complex
+    dZ: Complex  # noqa: N815
     bend: Complex
-    dS: Array
+    dS: Any  # noqa: N815
     chain: Array  # (n_parameters, p)
 
 

@@ -10,7 +10,7 @@ Complex = NDArray[np.complex128]
 
 
 @jit
-def information(
+def information(  # noqa: C901, PLR0912 (compiled: loops)
     E: Complex, dZ: Complex, dS: Array, into: Complex, outer: Complex, weight: Array, F: Array
 ) -> None:
     """Add sum_n weight tr(X_p X_q) to F (p, p).

@@ -9,8 +9,6 @@ from multiscale.gle.coupled_likelihood import (
     CoupledBath,
     CoupledModel,
     CoupledSpectra,
-    _bins,
-    _pull,
     amplitudes,
     atom_gradient,
     atoms_of,
@@ -18,6 +16,8 @@ from multiscale.gle.coupled_likelihood import (
     folded,
     mass_of,
     pack,
+    per_bin,
+    pull_of,
     unpack,
     value,
 )
@@ -84,7 +84,7 @@ def cost(fit: CoupledFit) -> float:
 
 def start(bath: CoupledBath, spectra: CoupledSpectra, limits: Limits, mass: Array) -> CoupledModel:
     """Return the best single relaxation, alike in all directions, of a coarse grid."""
-    root, d = np.linalg.cholesky(mass), len(mass)
+    root, d = np.asarray(np.linalg.cholesky(mass), float), len(mass)
     nil = np.zeros(0)
     models = [
         CoupledModel(root, np.zeros((d, d)), np.array([r]), nil, nil, (f * r) ** 0.5 * root[None])
@@ -100,9 +100,9 @@ def grown(
 ) -> list[CoupledModel]:
     """Return model plus one mode: the two best relaxations and the three best oscillations."""
     alias, omega = folded(model, bath, spectra), spectra.omega
-    b = _bins(model, bath, spectra, alias)
+    b = per_bin(model, bath, spectra, alias)
     g, bend = atoms_of(atoms.rate, atoms.decay, atoms.frequency, omega)
-    gradient = atom_gradient(_pull(b, spectra, alias), g, bend, omega, bath.kT)
+    gradient = atom_gradient(pull_of(b, spectra, alias), g, bend, omega, bath.kT)
     root, d = np.linalg.cholesky(mass_of(model)), len(model.root)
     level, axes = np.linalg.eigh(-root.T @ gradient @ root)
     # curvature for an amplitude along the mass: how a like-for-all-directions atom moves ln S
@@ -115,11 +115,11 @@ def grown(
     score = np.where(best > 0, best / np.sqrt(curvature), 0.0)
     share = np.einsum("mia,ma,mja->mij", axes, level.clip(0) / curvature[:, None], axes)
     share += 0.02 * (best.clip(0) / curvature)[:, None, None] * np.eye(d)
-    factor = root @ np.linalg.cholesky(share + 1e-12 * np.eye(d) * share.max())
+    factor = np.asarray(root @ np.linalg.cholesky(share + 1e-12 * np.eye(d) * share.max()))
     models = [_joined(model, atoms.rate[i : i + 1], None, factor[[i]]) for i in _top(score[:k], 2)]
     for i in _top(np.maximum(score[k : k + j], score[k + j :]), 3):
         pole = (atoms.decay[i], atoms.frequency[i])
-        models.append(_joined(model, None, pole, factor[[k + i, k + j + i]]))
+        models.append(_joined(model, np.zeros(0), pole, factor[[k + i, k + j + i]]))
     return models
 
 
@@ -134,7 +134,7 @@ def _top(score: Array, n: int) -> list[int]:
 
 
 def _joined(
-    model: CoupledModel, rate: Array | None, pole: tuple[float, float] | None, factor: Array
+    model: CoupledModel, rate: Array, pole: tuple[float, float] | None, factor: Array
 ) -> CoupledModel:
     """Return model with one mode more; factors are those of its atoms."""
     k, j = model.rate.size, model.decay.size

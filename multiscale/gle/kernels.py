@@ -233,14 +233,15 @@ def _report(
     frictions = np.array([friction_of(*poles(s.network)) for s in samples])
     masses = np.array([s.mass for s in samples])
     few = len(samples) < 2
+    curve, total = kernel_at(rate, amplitude, lag), np.array(friction_of(rate, amplitude))
     # resampling N groups shows (N - 1)/N of the variance
     curves, frictions, masses = (_spread(values) for values in (curves, frictions, masses))
     return Kernel(
         lag=lag,
-        kernel=kernel_at(rate, amplitude, lag),
-        stderr=np.full_like(lag, np.nan) if few else _about(curves, kernel_at(rate, amplitude, lag)),
+        kernel=curve,
+        stderr=np.full_like(lag, np.nan) if few else _about(curves, curve),
         friction=friction_of(rate, amplitude),
-        friction_stderr=np.nan if few else float(_about(frictions, np.array(friction_of(rate, amplitude)))),
+        friction_stderr=np.nan if few else float(_about(frictions, total)),
         mass=model.mass,
         mass_stderr=np.nan if few else float(masses.std(ddof=1)),
         rate=rate,

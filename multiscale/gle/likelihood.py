@@ -9,7 +9,7 @@ system is linear with the mean curvature. Frequencies folded back by the samplin
 |Z|^2 S_x(2 pi/dt -+ w) to S. Only x is needed; see the theory page, section "FDT-tied likelihood".
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,8 @@ def evaluate(model: Model, bath: Bath, seen: Observed) -> Evaluation:
     size = 2 + sum(part.size for part in model.network)
     gradient, scoring = np.zeros(size), np.zeros((size, size))
     fixed = (model.mass, model.tilt, bath.kT, bath.curvature, bath.white)
-    value = float(accumulate(*model.network, *fixed, *seen, gradient, scoring))
+    arguments: tuple[Any, ...] = (*model.network, *fixed, *seen, gradient, scoring)
+    value = float(accumulate(*arguments))
     if bath.mass_error > 0:
         off = np.log(model.mass / bath.mass) / bath.mass_error
         value += 0.5 * off**2

@@ -103,7 +103,9 @@ class Evolution:
         N0 = self.explicit(state.modes, E0)
         P = self._predict(state.modes, N0, m, xi)
         N1 = self.explicit(P, E1)
-        error = pointwise.correct(_flat(P), _flat(N1), _flat(N0), m.second)
+        error = pointwise.correct(
+            pointwise.as_pairs(P), pointwise.as_pairs(N1), pointwise.as_pairs(N0), m.second
+        )
         self.model.grid.make_real(P)
         return FieldState(P, N0, state.time + dt, self._root_mean_square(error))
 
@@ -119,17 +121,28 @@ class Evolution:
         P = self._predict(state.modes, N, m, xi)
         error = 0.0
         if state.previous.size:
-            error = pointwise.correct(_flat(P), _flat(N), _flat(state.previous), m.second)
+            error = pointwise.correct(
+                pointwise.as_pairs(P),
+                pointwise.as_pairs(N),
+                pointwise.as_pairs(state.previous),
+                m.second,
+            )
         self.model.grid.make_real(P)
         return FieldState(P, N, state.time + dt, self._root_mean_square(error))
 
     def _predict(self, modes: Modes, N: Modes, m: Matrices, xi: Array | None) -> Modes:
         P = np.empty_like(modes)
-        pointwise.predict(_flat(modes), _flat(N), m.decay, m.first, _flat(P))
+        pointwise.predict(
+            pointwise.as_pairs(modes),
+            pointwise.as_pairs(N),
+            m.decay,
+            m.first,
+            pointwise.as_pairs(P),
+        )
         if xi is not None and self.model.kT > 0:
             white = self.model.grid.forward(np.asarray(xi, self.model.dtype))
             kick = np.empty_like(white)
-            pointwise.apply(m.noise, _flat(white), _flat(kick))
+            pointwise.apply(m.noise, pointwise.as_pairs(white), pointwise.as_pairs(kick))
             P += kick
         return P
 
@@ -216,7 +229,3 @@ def _matrices(model: FieldModel, mobility: float, stabiliser: float, dt: float) 
             full = (vectors * weight[..., None, :]) @ np.swapaxes(vectors, -1, -2)
             out[kind, :, block] = pair_matrix(full)
     return Matrices(*out.reshape(4, 6, -1))
-
-
-def _flat(modes: Modes) -> Modes:
-    return modes.reshape(len(modes), -1)

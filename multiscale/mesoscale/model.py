@@ -215,7 +215,7 @@ class FieldModel:
         def apply(P: Array) -> Array:
             modes = self.grid.forward(P)
             out = np.empty_like(modes)
-            pointwise.apply(matrix, modes.reshape(3, -1), out.reshape(3, -1))
+            pointwise.apply(matrix, pointwise.as_pairs(modes), pointwise.as_pairs(out))
             return self.grid.backward(out)
 
         return apply

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from multiscale.compiled import inlined, jit
 from multiscale.mesoscale.polynomial import slope
 
-Array = NDArray[Any]  # real or complex, single or double: compiled for each
+Array = NDArray[Any]  # single or double precision: compiled for each
 
 
 @jit
@@ -59,47 +59,49 @@ def _landau_force(P: Array, a: Array, shift: float, out: Array, i: int) -> None:
 
 @jit
 def apply(matrix: Array, modes: Array, out: Array) -> None:
-    """Write matrix times modes: (6, mode) symmetric, (3, mode), Voigt order."""
+    """Write matrix times modes: (6, mode) symmetric in Voigt order, modes (3, mode, 2) as pairs."""
     for i in range(modes.shape[1]):
-        x, y, z = modes[0, i], modes[1, i], modes[2, i]
-        out[0, i] = matrix[0, i] * x + matrix[5, i] * y + matrix[4, i] * z
-        out[1, i] = matrix[5, i] * x + matrix[1, i] * y + matrix[3, i] * z
-        out[2, i] = matrix[4, i] * x + matrix[3, i] * y + matrix[2, i] * z
+        for r in range(2):
+            x, y, z = modes[0, i, r], modes[1, i, r], modes[2, i, r]
+            out[0, i, r] = matrix[0, i] * x + matrix[5, i] * y + matrix[4, i] * z
+            out[1, i, r] = matrix[5, i] * x + matrix[1, i] * y + matrix[3, i] * z
+            out[2, i, r] = matrix[4, i] * x + matrix[3, i] * y + matrix[2, i] * z
 
 
 @jit
-def predict(P: Array, N: Array, decay: Array, first: Array, out: Array) -> None:
-    """Write decay P + first N for modes (3, mode) and symmetric matrices (6, mode)."""
+def predict(P: Array, N: Array, d: Array, f: Array, out: Array) -> None:
+    """Write d P + f N for modes (3, mode, 2) and symmetric matrices (6, mode)."""
     for i in range(P.shape[1]):
-        x, y, z, u, v, w = P[0, i], P[1, i], P[2, i], N[0, i], N[1, i], N[2, i]
-        d, f = decay, first
-        out[0, i] = (d[0, i] * x + d[5, i] * y + d[4, i] * z) + (
-            f[0, i] * u + f[5, i] * v + f[4, i] * w
-        )
-        out[1, i] = (d[5, i] * x + d[1, i] * y + d[3, i] * z) + (
-            f[5, i] * u + f[1, i] * v + f[3, i] * w
-        )
-        out[2, i] = (d[4, i] * x + d[3, i] * y + d[2, i] * z) + (
-            f[4, i] * u + f[3, i] * v + f[2, i] * w
-        )
+        for r in range(2):
+            x, y, z = P[0, i, r], P[1, i, r], P[2, i, r]
+            u, v, w = N[0, i, r], N[1, i, r], N[2, i, r]
+            a = d[0, i] * x + d[5, i] * y + d[4, i] * z
+            b = d[5, i] * x + d[1, i] * y + d[3, i] * z
+            c = d[4, i] * x + d[3, i] * y + d[2, i] * z
+            out[0, i, r] = a + (f[0, i] * u + f[5, i] * v + f[4, i] * w)
+            out[1, i, r] = b + (f[5, i] * u + f[1, i] * v + f[3, i] * w)
+            out[2, i, r] = c + (f[4, i] * u + f[3, i] * v + f[2, i] * w)
 
 
 @jit
-def correct(P: Array, N: Array, old: Array, second: Array) -> float:
-    """Add second (N - old) to P in place; return the largest change of one amplitude, squared."""
-    largest = 0.0
-    m = second
+def correct(P: Array, N: Array, old: Array, m: Array) -> float:
+    """Add m (N - old) to P in place; return the sum of squares of what was added."""
+    total = 0.0
     for i in range(P.shape[1]):
-        u, v, w = N[0, i] - old[0, i], N[1, i] - old[1, i], N[2, i] - old[2, i]
-        a = m[0, i] * u + m[5, i] * v + m[4, i] * w
-        b = m[5, i] * u + m[1, i] * v + m[3, i] * w
-        c = m[4, i] * u + m[3, i] * v + m[2, i] * w
-        P[0, i] += a
-        P[1, i] += b
-        P[2, i] += c
-        size = (
-            a.real * a.real + a.imag * a.imag + b.real * b.real + b.imag * b.imag
-            + c.real * c.real + c.imag * c.imag
-        )  # fmt: skip
-        largest += size
-    return largest
+        for r in range(2):
+            u = N[0, i, r] - old[0, i, r]
+            v = N[1, i, r] - old[1, i, r]
+            w = N[2, i, r] - old[2, i, r]
+            a = m[0, i] * u + m[5, i] * v + m[4, i] * w
+            b = m[5, i] * u + m[1, i] * v + m[3, i] * w
+            c = m[4, i] * u + m[3, i] * v + m[2, i] * w
+            P[0, i, r] += a
+            P[1, i, r] += b
+            P[2, i, r] += c
+            total += a * a + b * b + c * c
+    return total
+
+
+def as_pairs(modes: Array) -> Array:
+    """Return modes (m, ...), complex, as a view of real pairs (m, mode, 2)."""
+    return modes.reshape(len(modes), -1).view(modes.real.dtype).reshape(len(modes), -1, 2)

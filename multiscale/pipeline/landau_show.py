@@ -92,13 +92,13 @@ def _frame(model: Landau, transitions: list[float]) -> tuple[Array, Array]:
     end = landau.critical_end_point(model.array, [0.9 * last, min(1.2 * last, high)])
     beyond = 0.02 * last if end is None else end.temperature - last
     span = max(last - first, 3 * beyond, 0.05 * last)
-    coarse = np.linspace(max(low, first - 0.25 * span), min(high, last + 2 * beyond), 50)
-    T = np.unique([*coarse, *np.linspace(last - beyond, min(high, last + beyond), 15)])
+    coarse = np.linspace(max(low, first - 0.25 * span), min(high, last + 2 * beyond), 40)
+    T = np.unique([*coarse, *np.linspace(last - beyond, min(high, last + beyond), 12)])
     if end is not None:
-        return T, np.linspace(2e-4, 1.0, 40) * 2 * end.field
+        return T, np.linspace(2e-4, 1.0, 25) * 2 * end.field
     a = model.array(0.5 * last)
     P = float(np.linalg.norm(landau.spontaneous_polarization(a)))
-    return T, np.linspace(2e-4, 1.0, 40) * 0.1 * abs(a[0]) * max(P, 1e-3)
+    return T, np.linspace(2e-4, 1.0, 25) * 0.1 * abs(a[0]) * max(P, 1e-3)
 
 
 def text(content: dict[str, Any]) -> str:

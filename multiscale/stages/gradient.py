@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import constants
 
 from multiscale import schema
-from multiscale.landau import Waves, fit_gradient, polarization_waves
+from multiscale.landau import Waves, fit_gradient, gradient_matrix, polarization_waves
 from multiscale.landau.branches import branches
 from multiscale.landau.gradient import Axes, GradientFit
 from multiscale.units import EPSILON0
@@ -16,6 +16,7 @@ from multiscale.units import EPSILON0
 Array = NDArray[np.float64]
 Polar = Literal["none", "x", "y", "z"]
 
+_DIRECTIONS = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
 CONSTANTS = ("G11", "G12", "G44", "G44_prime")
 
 
@@ -130,6 +131,13 @@ def _doubts(ds: xr.Dataset, waves: Waves, fit: GradientFit) -> xr.Dataset:
         ds, f"misfit of the waves {at}", worst, expected="mean square below 2 errors", ok=worst < 2,
         message="The waves are not those of the model: a polar domain needs polar, a k_max that "
         "is too large quartic, and several domains cannot be fitted.",
+    )  # fmt: skip
+    weakest = min(np.linalg.eigvalsh(gradient_matrix(n, fit.gradient)).min() for n in _DIRECTIONS)
+    ds = schema.add_trust(
+        ds, f"gradient energy of all waves {at}", float(weakest), expected="positive, J*m^3/C^2",
+        ok=weakest > 0,
+        message="Longitudinal waves soften with k, as those of discrete dipoles do. Use the "
+        "constants only with the depolarization beside them and no finer than the lattice.",
     )  # fmt: skip
     smallest = float(ds["inverse_permittivity"].min())
     return schema.add_trust(

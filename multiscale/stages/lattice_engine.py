@@ -1,8 +1,12 @@
 """The effective Hamiltonian of a material record as what drives a stage: potential = "lattice"."""
 
+import ase
+import numpy as np
+
 from multiscale import materials, units
 from multiscale.lattice import EffectiveHamiltonian
 from multiscale.lattice.quadratic import longest_cell_timestep
+from multiscale.lattice.walls import two_walls
 from multiscale.materials import Material
 
 LATTICE = "lattice"
@@ -80,3 +84,29 @@ def lattice_engine(material: Material, size: Size, timestep: float) -> Effective
             f"stiffest mode of {material.name!r} becomes unstable. Take half of that or less."
         )
     return engine
+
+
+def walls_start(material: Material, size: Size) -> ase.Atoms:
+    """Return a lattice with two walls of 180 degrees across x, half its modes along +z.
+
+    Parameters
+    ----------
+    material : Material
+        With a lattice section, whose `polar` mode fills the domains.
+    size : three ints
+        Cells along x, y and z.
+
+    Raises
+    ------
+    ValueError
+        If the material is a crystal of atoms, or the lattice too thin for two walls.
+    """
+    if material.lattice is None:
+        raise ValueError(
+            f"initial is 'walls' with material {material.name!r}, expected a lattice of modes. "
+            "Choose a record with [lattice], or another start."
+        )
+    start = material.polar(size)
+    home = start.cell.cartesian_positions(material.supercell(size).get_scaled_positions(wrap=False))
+    start.positions = np.asarray(home) + two_walls(size, material.lattice.polar)
+    return start

@@ -17,7 +17,7 @@ from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.kinematics import closest_distance, from_voigt, strain, voigt
 from multiscale.atoms.system import Sites, System
 from multiscale.stages.engines import load_engine
-from multiscale.stages.lattice_engine import check_cell, check_lattice, lattice_engine
+from multiscale.stages.lattice_engine import check_cell, check_lattice, lattice_engine, walls_start
 from multiscale.stages.options import (
     Angstrom,
     GigaPascal,
@@ -70,7 +70,9 @@ class SimulationOptions(StageOptions, frozen=True):
     in_plane_lattice: Annotated[Angstrom, Field(gt=0)] | None = Field(
         None, description="lattice constant along x and y that the start is stretched to, angstrom"
     )
-    initial: Literal["polar", "cubic"] = Field("polar", description="start: +z polar, or cubic")
+    initial: Literal["polar", "cubic", "walls"] = Field(
+        "polar", description="start: +z polar, cubic, or two walls across x (of a lattice)"
+    )
     dtype: Literal["float32", "float64"] = Field("float32", description="of the potential")
     checkpoint_interval: Picoseconds = Field(5.0, gt=0, description="between checkpoints, ps")
 
@@ -151,8 +153,10 @@ def prepare(
     """
     material = materials.load(options.material)
     reference = material.supercell(options.size)
-    cubic = options.initial == "cubic"
-    start = reference.copy() if cubic else material.polar(options.size)
+    if options.initial == "walls":
+        start = walls_start(material, options.size)
+    else:
+        start = reference.copy() if options.initial == "cubic" else material.polar(options.size)
     if options.in_plane_lattice is not None:
         lengths = [options.in_plane_lattice * n for n in options.size[:2]]
         start.set_cell(np.diag([*lengths, start.cell[2, 2]]), scale_atoms=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from multiscale import materials
+from multiscale.lattice import amplitudes
 from multiscale.stages import md, metad
 from multiscale.stages.simulation import SimulationOptions, prepare
 
@@ -70,3 +71,15 @@ def test_a_polar_start_has_the_mode_of_the_record():
     polar = material.polar(2, axis=1)
     home = polar.cell.cartesian_positions(material.supercell(2).get_scaled_positions())
     np.testing.assert_allclose(polar.positions - home, np.tile([0.0, 0.3, 0.0], (8, 1)), atol=1e-9)
+
+
+def test_a_start_with_walls_is_half_up_and_half_down():
+    options = {"potential": "lattice", "material": "pbtio3-feram", "walkers": 1, "initial": "walls"}
+    walkers = prepare(SimulationOptions(**options, size=(10, 2, 2)), 300.0)
+    u = amplitudes(walkers.system)[0].reshape(10, 4, 3)
+    np.testing.assert_allclose(u[:5, :, 2], 0.3, atol=1e-9)
+    np.testing.assert_allclose(u[5:, :, 2], -0.3, atol=1e-9)
+    with pytest.raises(ValueError, match="4 cells apart .* expected at least 5"):
+        prepare(SimulationOptions(**options, size=(8, 2, 2)), 300.0)
+    with pytest.raises(ValueError, match="expected a lattice of modes"):
+        prepare(SimulationOptions(initial="walls"), 300.0)

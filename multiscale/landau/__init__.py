@@ -21,10 +21,13 @@ clamping      clamped, stress-free and film coefficients
 tensors       electrostriction in all conventions, piezoelectric tensors
 walls         domain walls in closed form
 films         misfit-temperature diagrams of epitaxial films, their responses
+film_kernel   compiled minimisation of a film's polynomial
 correlations  long waves of a polarization field
 gradient      gradient energy from these waves (Ornstein-Zernike)
+branches      stiffness of longitudinal and transverse waves
 wall_fit      gradient energy from the profile of a simulated wall
 wall_profile  any planar wall by minimisation, with elasticity and electrostatics
+banded        minimisation of a path between two states
 groups        finite groups from generators, Molien series, projection
 bases         invariants of any group: of P, strain and P, gradients of P
 batch         energies and fields of many points at the speed of memory

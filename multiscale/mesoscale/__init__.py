@@ -17,6 +17,7 @@ A row of cells for many replicas (stage hysteresis)
 The field model in one to three dimensions
     grid         cells, wave vectors, orientation of the crystal
     model        all terms of the energy and the forces that follow
+    electrodes   open, shorted, or with a dielectric in series
     elasticity   strain in equilibrium, what holds the box; inhomogeneous: varying stiffness
     pointwise    compiled passes over cells
     evolve       overdamped steps of second order, with error control
@@ -35,6 +36,7 @@ Walls alone
 
 from multiscale.mesoscale.driver import cool, quasi_static_loop, sweep
 from multiscale.mesoscale.elasticity import Elasticity
+from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.evolve import Evolution, FieldState
 from multiscale.mesoscale.field import PhaseField
 from multiscale.mesoscale.film import DeadLayer, FilmEvolution, FilmModel
@@ -42,7 +44,7 @@ from multiscale.mesoscale.grid import Grid, orientation
 from multiscale.mesoscale.inertial import Inertial
 from multiscale.mesoscale.kinetics import Memory, Overdamped, State, trajectory
 from multiscale.mesoscale.loops import LoopResult, analyse_loop
-from multiscale.mesoscale.model import Electrodes, FieldModel
+from multiscale.mesoscale.model import FieldModel
 from multiscale.mesoscale.relaxation import Rest, minimise
 from multiscale.mesoscale.resolution import CoarseGridWarning, wall_resolution
 from multiscale.mesoscale.reversal import ForcMap, forc_map

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from multiscale.mesoscale import polynomial
+from multiscale.mesoscale import pointwise, polynomial
 from multiscale.mesoscale.evolve import clamped_quartic
 from multiscale.mesoscale.kinetics import StepTooLongError
 from multiscale.mesoscale.memory import drift_matrix, propagator
@@ -94,15 +94,16 @@ class Inertial:
         xi is standard normal noise, shape (variable, 3, nx, ny, nz); None is without noise.
         """
         flow, noise = self.flow
-        half, y = 0.5 * self.dt, s.y.copy()
-        y[0] += half / self.inertia * s.force  # B
-        P = s.P + half * y[0]  # A
-        y = np.tensordot(flow, y, axes=1)  # O
+        P, y = np.empty_like(s.P), np.empty_like(s.y)
+        kick = 0.5 * self.dt / self.inertia
+        flat = s.P.ravel(), s.y.reshape(len(s.y), -1), s.force.ravel()
+        pointwise.flow(*flat, flow, kick, 0.5 * self.dt, P.ravel(), y.reshape(len(y), -1))
         if xi is not None and self.model.kT > 0:
-            y += np.tensordot(noise, xi, axes=1)
-        P += half * y[0]  # A
+            random = np.tensordot(noise, xi, axes=1)
+            y += random
+            P += 0.5 * self.dt * random[0]
         force = self.model.force(P, E)
-        y[0] += half / self.inertia * force  # B
+        y[0] += kick * force  # B
         return InertialState(P, y, force, s.time + self.dt)
 
 

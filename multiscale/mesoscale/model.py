@@ -15,38 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from multiscale.mesoscale import pointwise, polynomial
 from multiscale.mesoscale.elasticity import Elasticity
+from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.grid import PAIRS, Grid, Modes
 from multiscale.mesoscale.inhomogeneous import equilibrium_stress
 from multiscale.units import EPSILON0
 
 Array = NDArray[Any]  # float32 or float64
-
-
-@dataclass(frozen=True)
-class Electrodes:
-    """What the electrodes normal to one axis of the box do to the mean polarization.
-
-    Parameters
-    ----------
-    axis : int
-        Axis of the box that is normal to the electrodes.
-    series_capacitance : float
-        Capacitance per area of what is in series, F/m^2, times the thickness, m: a dead layer of
-        permittivity eps_d and thickness d_d in series with a film d_f gives eps0 eps_d d_f / d_d.
-        0 is an open circuit, infinity a short one.
-    """
-
-    axis: int = 2
-    series_capacitance: float = 0.0
-
-    def film_field(self, voltage: float, thickness: float, permittivity: float) -> float:
-        """Return the field, V/m, that a voltage on the stack puts on an unpolarized film.
-
-        thickness is that of the film, m, and permittivity its relative background.
-        """
-        eps, series = EPSILON0 * permittivity, self.series_capacitance
-        share = 1.0 if np.isinf(series) else series / (eps + series)
-        return voltage / thickness * share
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +71,34 @@ class FieldModel:
     single: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse energies without a lower bound."""
+        """Refuse energies without a lower bound and parts that do not fit together."""
         polynomial.require_bounded(self.landau)
+        self._check_parts()
         for k in ((1, 0, 0), (1, 1, 0), (1, 1, 1)):
             lowest = float(np.linalg.eigvalsh(self._gradient_matrix(np.outer(k, k))).min())
             if lowest < 0:
                 raise ValueError(
                     f"gradient energy is {lowest:.3g} J m^3/C^2 for waves along {k}, expected at "
                     "least 0. Check the signs and the convention of G11, G12, G44, G44'."
+                )
+
+    def _check_parts(self) -> None:
+        """Refuse electrodes without a medium, and fields of another shape."""
+        if self.electrodes is not None and (
+            self.background_permittivity is None or self.electrodes.axis not in (0, 1, 2)
+        ):
+            raise ValueError(
+                f"electrodes are {self.electrodes!r} with background_permittivity "
+                f"{self.background_permittivity!r}, expected axis 0, 1 or 2 and a number. "
+                "Give both, or leave the electrodes out (a short circuit)."
+            )
+        for name, components in (
+            ("local_field", (3,)), ("local_curvature", ()), ("relative_stiffness", ())
+        ):  # fmt: skip
+            array, shape = getattr(self, name), (*components, *self.grid.shape)
+            if array is not None and np.shape(array) != shape:
+                raise ValueError(
+                    f"{name} has shape {np.shape(array)}, expected {shape}. Make it on the grid."
                 )
 
     @cached_property
@@ -194,14 +188,19 @@ class FieldModel:
             out -= self.local_curvature * P
         return out
 
+    @cached_property
+    def linear_components(self) -> Array:
+        """`linear_matrix` of all modes as (6, mode), Voigt order, kept for repeated use."""
+        blocks = [pair_matrix(self.linear_matrix(block)) for block in self.grid.blocks()]
+        return np.concatenate(blocks, axis=1).reshape(6, -1).astype(self.dtype)
+
     def linear_force(self, P: Array) -> Array:
         """Return gradient and depolarization times P, V/m."""
         modes = self.grid.forward(P)
-        for block in self.grid.blocks():
-            modes[:, block] = np.einsum(
-                "xyzij,jxyz->ixyz", self.linear_matrix(block), modes[:, block]
-            )
-        return self.grid.backward(modes)
+        out = np.empty_like(modes)
+        pairs = pointwise.as_pairs(modes), pointwise.as_pairs(out)
+        pointwise.apply(np.asarray(self.linear_components, P.dtype), *pairs)
+        return self.grid.backward(out)
 
     def preconditioner(self, shift: float) -> Callable[[Array], Array]:
         """Return P -> (A/shift + 1)^(-1/2) P with A gradient and depolarization."""
@@ -228,11 +227,21 @@ class FieldModel:
 
     def energies(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> dict[str, float]:
         """Return the mean density of each term, J/m^3; their sum is what relaxation lowers."""
+        modes = self.grid.forward(P)
+        return {
+            "gradient": self._quadratic(modes, self.gradient_matrix),
+            "electrostatic": self._quadratic(modes, self.depolarization_matrix),
+            **self._local_energies(P, E),
+        }
+
+    def energy(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> float:
+        """Return the mean energy density, J/m^3."""
+        quadratic = 0.5 * float(np.sum(P * self.linear_force(P))) / self.grid.size
+        return quadratic + sum(self._local_energies(P, E).values())
+
+    def _local_energies(self, P: Array, E: ArrayLike) -> dict[str, float]:
         flat = P.reshape(1, 3, -1).astype(float)
         out = {"landau": float(polynomial.energy_density(flat, self.landau[None]).mean())}
-        modes = self.grid.forward(P)
-        out["gradient"] = self._quadratic(modes, self.gradient_matrix)
-        out["electrostatic"] = self._quadratic(modes, self.depolarization_matrix)
         out["elastic"] = self._elastic_energy(P)
         out["applied"] = -float(P.mean(axis=(1, 2, 3)) @ np.asarray(E, float))
         out["disorder"] = 0.0
@@ -241,10 +250,6 @@ class FieldModel:
         if self.local_curvature is not None:
             out["disorder"] += float(np.sum(self.local_curvature * P**2) / (2 * self.grid.size))
         return out
-
-    def energy(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> float:
-        """Return the mean energy density, J/m^3."""
-        return sum(self.energies(P, E).values())
 
     def _elastic_energy(self, P: Array) -> float:
         if self.elasticity is None:

@@ -102,6 +102,36 @@ def correct(P: Array, N: Array, old: Array, m: Array) -> float:
     return total
 
 
+@jit
+def flow(
+    P: Array,
+    y: Array,
+    force: Array,
+    M: Array,
+    kick: float,
+    half: float,
+    P_out: Array,
+    y_out: Array,
+) -> None:
+    """Write B-A-O-A without noise: P (n,) and velocity and auxiliaries y (variable, n).
+
+    kick is half a time step over the inertia, half is half a time step, M is the flow of y.
+    """
+    m, n = y.shape
+    for start in range(0, n, 512):  # what is read again stays in the cache
+        stop = min(start + 512, n)
+        for j in range(m):
+            a = M[j, 0]
+            for i in range(start, stop):
+                y_out[j, i] = a * (y[0, i] + kick * force[i])
+            for k in range(1, m):
+                b = M[j, k]
+                for i in range(start, stop):
+                    y_out[j, i] += b * y[k, i]
+        for i in range(start, stop):
+            P_out[i] = P[i] + half * (y[0, i] + kick * force[i] + y_out[0, i])
+
+
 def as_pairs(modes: Array) -> Array:
     """Return modes (m, ...), complex, as a view of real pairs (m, mode, 2)."""
     return modes.reshape(len(modes), -1).view(modes.real.dtype).reshape(len(modes), -1, 2)

@@ -19,9 +19,10 @@ from mesoscale_cards import (
 from multiscale.mesoscale.disorder import charge_field, defect_dipoles, gaussian_field
 from multiscale.mesoscale.driver import Load, cool, quasi_static_loop, sweep, sweep_with_load
 from multiscale.mesoscale.elasticity import Elasticity
+from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.evolve import Evolution
 from multiscale.mesoscale.grid import Grid
-from multiscale.mesoscale.model import Electrodes, FieldModel
+from multiscale.mesoscale.model import FieldModel
 from multiscale.mesoscale.relaxation import minimise
 from multiscale.mesoscale.resolution import CoarseGridWarning, wall_half_width, wall_resolution
 from multiscale.mesoscale.waveforms import ramp, sine, triangle

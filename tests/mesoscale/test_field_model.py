@@ -18,9 +18,10 @@ from mesoscale_cards import (
 )
 
 from multiscale.mesoscale.elasticity import Elasticity, cubic, strain_rotation
+from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.evolve import Evolution
 from multiscale.mesoscale.grid import Grid, orientation
-from multiscale.mesoscale.model import Electrodes, FieldModel
+from multiscale.mesoscale.model import FieldModel
 from multiscale.units import EPSILON0
 
 NM = 1e-9
@@ -332,3 +333,11 @@ def test_bad_models_are_refused():
         Grid((2, 2, 2), NM, np.ones((3, 3)))
     with pytest.raises(ValueError, match="expected three positive sizes"):
         Grid((2, 0, 2), NM)
+
+
+def test_parts_that_do_not_fit_are_refused():
+    grid = Grid((2, 2, 2), NM)
+    with pytest.raises(ValueError, match="with background_permittivity None, expected axis 0"):
+        FieldModel(grid, pbtio3(), electrodes=Electrodes(2))
+    with pytest.raises(ValueError, match=r"local_field has shape \(2, 2, 2\), expected \(3, 2"):
+        FieldModel(grid, pbtio3(), local_field=np.zeros((2, 2, 2)))

@@ -20,11 +20,12 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from multiscale.mesoscale.elasticity import Elasticity
+from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.evolve import Evolution, drive, step_limit
 from multiscale.mesoscale.grid import Grid
 from multiscale.mesoscale.inertial import Inertial
 from multiscale.mesoscale.kinetics import StepTooLongError
-from multiscale.mesoscale.model import Electrodes, FieldModel
+from multiscale.mesoscale.model import FieldModel
 from multiscale.mesoscale.relaxation import minimise
 from multiscale.units import EPSILON0
 

@@ -19,8 +19,9 @@ from mesoscale_cards import (
 )
 
 from multiscale.mesoscale.elasticity import Elasticity, strain_rotation
+from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.grid import Grid, orientation
-from multiscale.mesoscale.model import Electrodes, FieldModel
+from multiscale.mesoscale.model import FieldModel
 from multiscale.mesoscale.relaxation import NoRestError, minimise
 from multiscale.units import EPSILON0
 

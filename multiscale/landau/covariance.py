@@ -67,11 +67,20 @@ def grid_covariance(samples: ArrayLike, freedom: float | None = None) -> GridCov
         variance + 0.1 * typical
     )  # a point where all samples were put to one is not exact
     U = deviation / (error * np.sqrt(len(S) - 1))
-    values, Q = np.linalg.eigh(U @ U.T)
-    kept = values > 1e-9 * values.max()
-    values, vectors = values[kept], (U.T @ Q[:, kept] / np.sqrt(values[kept])).T
+    values, vectors = _principal(U)
     nu = len(S) - 1 if freedom is None else min(freedom, len(S) - 1)
     return GridCovariance(error, vectors, values, _shrinkage(values, S.shape[1], max(nu, 1.0)))
+
+
+def _principal(U: Array) -> tuple[Array, Array]:
+    """Return eigenvalues and vectors (rows) of U^T U that are not zero, by the smaller side."""
+    if len(U) > U.shape[1]:
+        values, V = np.linalg.eigh(U.T @ U)
+        kept = values > 1e-9 * values.max()
+        return values[kept], V[:, kept].T
+    values, Q = np.linalg.eigh(U @ U.T)
+    kept = values > 1e-9 * values.max()
+    return values[kept], (U.T @ Q[:, kept] / np.sqrt(values[kept])).T
 
 
 def _shrinkage(values: Array, n: int, freedom: float) -> float:

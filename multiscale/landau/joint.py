@@ -101,15 +101,19 @@ def fit_laws(
         theta = _saturation(problem, laws, y)
     best, free = _solve(problem, laws, y, theta, bounded)
     X = columns(problem, laws, theta)
-    residual = y - X @ best[mask(laws) > 0]
-    drawn, thetas = [], [theta]
-    for target in y + _deviations(problem, laws, theta, best if fitted else None):
-        thetas.append(_saturation(problem, laws, target) if fitted else theta)
-        drawn.append(_solve(problem, laws, target, thetas[-1], bounded)[0])
-    values = np.array([best, *drawn])
+    present = mask(laws) > 0
+    residual = y - X @ best[present]
+    shift = _deviations(problem, laws, theta, best if fitted else None)
+    drawn = best[present] + shift[:, : X.shape[1]]
+    if bounded and len(drawn):
+        drawn = _held(problem, laws, theta, drawn)
+    values = np.zeros((1 + len(drawn), *best.shape))
+    values[0] = best
+    values[1:, present] = drawn
     values[:, _unseen(problem)] = np.nan
+    thetas = theta + np.append(0.0, shift[:, X.shape[1] :].sum(axis=1))
     return JointFit(
-        laws, values[0], values[1:], np.array(thetas), problem.reference,
+        laws, values[0], values[1:], np.maximum(thetas, 0.01 * theta), problem.reference,
         float(residual @ residual), len(residual) - X.shape[1] - int(fitted), not free,
     )  # fmt: skip
 
@@ -117,26 +121,39 @@ def fit_laws(
 def _deviations(
     problem: Whitened, laws: tuple[str, ...], theta: float, curved: Array | None
 ) -> Array:
-    """Return the deviation of y of every sample, (n_samples, rows), within the model.
+    """Return the deviation of the parameters of every sample, (n_samples, columns).
 
-    curved: the parts of the best fit if theta is fitted, too; its direction then is one more
-    column.
+    curved: the parts of the best fit if theta is fitted, too; its deviation then is one more
+    column, to first order.
     """
 
     def tangent(R: list[Array]) -> Array:
         X = columns(problem._replace(R=R), laws, theta)
         if curved is None:
             return X
-        near = columns(problem._replace(R=R), laws, theta * 1.001)
-        return np.column_stack([X, (near - X) @ curved[mask(laws) > 0]])
+        near = columns(problem._replace(R=R), laws, theta + 1e-3 * theta)
+        slope = (near - X) @ curved[mask(laws) > 0] / (1e-3 * theta)
+        return np.column_stack([X, slope])
 
     X = tangent(problem.R)
     size = np.sqrt((X**2).sum(axis=0))
     shift = []
     for R, deviations in problem.quarters:
         found = np.linalg.lstsq(tangent(R) / size, np.hstack(deviations).T, rcond=1e-12)[0]
-        shift.append((X / size) @ found)
-    return np.sum(shift, axis=0).T if shift else np.empty((0, len(X)))
+        shift.append(found.T / size)
+    return np.sum(shift, axis=0) if shift else np.empty((0, X.shape[1]))
+
+
+def _held(problem: Whitened, laws: tuple[str, ...], theta: float, drawn: Array) -> Array:
+    """Return samples of the parameters (n, columns), those that fall outside made to rise."""
+    X = columns(problem, laws, theta)
+    size = np.sqrt((X**2).sum(axis=0))
+    G, h = _bounds(problem, laws, theta)
+    falls = (drawn @ G.T < h - 1e-9 * np.abs(drawn) @ np.abs(G).T).any(axis=1)
+    out = drawn.copy()
+    for i in np.flatnonzero(falls):
+        out[i] = least_squares(X / size, X @ drawn[i], G / size, h) / size
+    return out
 
 
 def columns(problem: Whitened, laws: Sequence[str], saturation: float) -> Array:

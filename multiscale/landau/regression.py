@@ -155,7 +155,8 @@ def _problem(P: Array, w: Array, order: int, covariance: GridCovariance | None) 
 def _huber(problem: _Problem, y: Array) -> Array:
     """Return the weights (n,) that Huber's loss ends with, 1 for points within 1.345 sigma."""
     model = sm.RLM(y, problem.A[:, problem.used], M=sm.robust.norms.HuberT())
-    return np.asarray(model.fit(maxiter=200, tol=1e-10).weights)
+    # By weights: the default, by deviance, ends after two steps where residuals are large numbers.
+    return np.asarray(model.fit(maxiter=200, tol=1e-8, conv="weights").weights)
 
 
 def _reweighted(problem: _Problem, influence: Array) -> _Problem:

@@ -46,13 +46,18 @@ def mask(laws: tuple[str, ...]) -> Array:
     ValueError
         For a law that does not exist.
     """
-    for law in laws:
-        if law not in LAWS:
-            raise ValueError(f"law is {law!r}, expected one of {', '.join(LAWS)}. Choose one.")
+    _check(laws)
     return np.array([[float(part in LAWS[law]) for part in PARTS] for law in laws])
 
 
 def needed_temperatures(laws: tuple[str, ...]) -> int:
     """Return how many temperatures the most flexible of the laws needs."""
+    _check(laws)
     free = {"barrett": 3}  # its saturation temperature is one more unknown
     return max((free.get(law, len(LAWS[law])) for law in laws), default=0)
+
+
+def _check(laws: tuple[str, ...]) -> None:
+    for law in laws:
+        if law not in LAWS:
+            raise ValueError(f"law is {law!r}, expected one of {', '.join(LAWS)}. Choose one.")

@@ -69,3 +69,23 @@ class StrainTruth:
         strain = own * (1 + self.reference)
         strain[..., :3] += self.reference
         return P, strain
+
+
+def folded(points: Array) -> Array:
+    """Return one of each set of symmetry-equivalent points."""
+    return np.asarray(np.unique(np.sort(np.abs(points), axis=1).round(9), axis=0))
+
+
+def like_metadynamics(
+    f: Array, noise: Callable[[np.random.Generator], Array], rng: np.random.Generator,
+    blocks: int = 16, samples: int = 48,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return a surface as the mean of blocks of a run, bootstrap samples, and their block weights.
+
+    noise: error of the mean of all blocks.
+    """
+    parts = f + np.sqrt(blocks) * np.array([noise(rng) for _ in range(blocks)])
+    mean = parts.mean(axis=0)
+    weights = rng.dirichlet(np.ones(blocks), samples)
+    drawn = mean + np.sqrt((blocks + 1) / (blocks - 1)) * (weights @ parts - mean)
+    return mean, drawn, weights

@@ -217,6 +217,12 @@ def _check_ends(a: Array, ends: Array, n: Array, coupling: Array, G: Array) -> N
             f"dG/dP is {np.abs(field(ends, a)).max():.3g} V/m in the domains and their energies "
             f"differ by {np.diff(energy)[0]:.3g} J/m^3, expected zero. Pass minima of one phase."
         )
+    softest = float(np.linalg.eigvalsh(curvature(ends, a)).min())
+    if softest <= 0:
+        raise ValueError(
+            f"the smallest curvature of G in the domains is {softest:.3g} V*m/C, expected "
+            f"positive: P would turn away. Take a temperature at which this phase is at least metastable."
+        )
     if abs(np.diff(ends @ n)[0]) > 1e-6 * P0:
         raise ValueError(
             f"the normal component of P jumps by {np.diff(ends @ n)[0]:.3g} C/m^2, expected a "

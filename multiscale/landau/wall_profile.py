@@ -221,7 +221,8 @@ def _check_ends(a: Array, ends: Array, n: Array, coupling: Array, G: Array) -> N
     if softest <= 0:
         raise ValueError(
             f"the smallest curvature of G in the domains is {softest:.3g} V*m/C, expected "
-            f"positive: P would turn away. Take a temperature at which this phase is at least metastable."
+            f"positive: P would turn away. Take a temperature at which the phase is at least "
+            f"metastable."
         )
     if abs(np.diff(ends @ n)[0]) > 1e-6 * P0:
         raise ValueError(

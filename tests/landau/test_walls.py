@@ -114,7 +114,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="Pass minima of one phase"):
         landau.relax_wall(haun(298.0), G, [(0, 0, -0.5), up], (1, 0, 0))
     bell_100 = np.array([3.34e5 * -281, -1.576e9, 3.23e8, 1.893e10, 4.47e9, 4.91e9])
-    with pytest.raises(ValueError, match="at least metastable"):
+    with pytest.raises(ValueError, match="smallest curvature of G"):
         landau.wall_90(bell_100, G)
     with pytest.raises(ValueError, match="smallest eigenvalue"):
         landau.relax_wall(haun(298.0), (-1e-10, 0, 1e-10, 0), [down, up], (1, 0, 0))

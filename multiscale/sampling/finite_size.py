@@ -64,6 +64,41 @@ class Signature(NamedTuple):
     first: float
 
 
+def along_last(
+    surface: Array, axes: tuple[Array, ...], p: Array, radius: float, kT: float
+) -> Array:
+    """Return the free energy along the last axis, of what lies near the line through zero.
+
+    -kT ln <exp(-F/kT)> over the known points within radius of the line and half a step of each p:
+    single bins of a fine grid in three dimensions hold few frames or none. Curvature across the
+    line changes it by the order of kT for the supercell.
+
+    Parameters
+    ----------
+    surface : array, shape (n_1, ..., n_d)
+        In eV, NaN where not known.
+    axes : tuple of d arrays
+        The grid, C/m^2.
+    p : array, shape (n,)
+        Equally spaced, C/m^2.
+    radius : float
+        In C/m^2; at least the bins nearest to the line count.
+    kT : float
+        In eV.
+    """
+    across = sum(np.square(a) for a in np.ix_(*axes[:-1])) if len(axes) > 1 else np.zeros(())
+    near = across <= max(radius**2 * (1 + 1e-9), float(np.min(across)))
+    tube = surface[near] if len(axes) > 1 else surface[None]
+    half = 0.5 * (p[1] - p[0]) * (1 + 1e-9)
+    out = np.full(len(p), math.nan)
+    for k, here in enumerate(p):
+        F = tube[:, np.abs(axes[-1] - here) <= half]
+        F = F[np.isfinite(F)]
+        if len(F):
+            out[k] = F.min() - kT * math.log(np.exp((F.min() - F) / kT).mean())
+    return out
+
+
 def profile(p: Array, g: Array) -> Profile:
     """Return barrier, wells and flatness of a profile that is symmetric about P = 0.
 

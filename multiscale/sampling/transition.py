@@ -151,7 +151,7 @@ def transition(temperatures: Array, fits: list[Polynomial], points: Array) -> Tr
     stderr = float(np.hypot(sampled[bracketed].std(), bend)) if sure else np.nan
     return Transition(
         T if np.isfinite(T) else np.nan, stderr, (low, high),
-        _order(sampled, zeros) if sure else "undecided",
+        _order(sampled, zeros, jumps) if sure else "undecided",
         jump if np.isfinite(T) else np.nan,
         float(np.std(jumps[bracketed])) if sure else np.nan,
         T0 if np.isfinite(T0) else np.nan,
@@ -235,9 +235,10 @@ def _bending(T: Array, shape: Array, size: Array, a: Array, found: float) -> flo
     return abs(curved - found) if np.isfinite(curved) else float(T[i + 1] - T[i]) / 2
 
 
-def _order(sampled: Array, zeros: Array) -> Order:
+def _order(sampled: Array, zeros: Array, jumps: Array) -> Order:
     """Return first if the polar state outlives the change of curvature in nearly all samples."""
-    share = float((sampled > zeros).mean())
+    # Without a jump the two temperatures are one, but for rounding.
+    share = float(((sampled > zeros) & (jumps != 0)).mean())
     if share >= SURE:
         return "first"
     return "second" if share <= 1 - SURE else "undecided"

@@ -8,10 +8,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from multiscale import schema
+from multiscale import schema, units
 from multiscale.sampling.finite_size import (
     Law,
     Signature,
+    along_last,
     extrapolate,
     interface_signature,
     profile,
@@ -31,7 +32,8 @@ class _Line(NamedTuple):
 def run(metads: Sequence[xr.Dataset]) -> xr.Dataset:
     """-> profile, barrier, flatness (size, temperature), their limits, bulk or interface.
 
-    The free energy per unit cell along the last biased component through P = 0 (the others zero).
+    The free energy per unit cell along the last biased component through P = 0 (the others zero
+    within sigma of the hills, the widest of all sizes).
 
     Parameters
     ----------
@@ -67,6 +69,7 @@ def run(metads: Sequence[xr.Dataset]) -> xr.Dataset:
     return schema.finish("sizes", ds)
 
 
+CLEAR = 2.0  # standard errors, of the barrier of one size at least
 CRITERION = (
     "interface: the barrier per cell falls as 1/L (two walls across the cell) and the top is flat; "
     "bulk: it is constant up to a correction in 1/cells (K. Binder, Phys. Rev. A 25, 1699 (1982); "
@@ -107,13 +110,14 @@ def _common_axis(found: Sequence[xr.Dataset], name: str) -> Array:
     return np.asarray(axes[0][np.abs(axes[0]) <= reach + 1e-9])
 
 
-def _line(ds: xr.Dataset, names: list[str], T: float, axis: Array, cells: float) -> _Line:
-    """Return G per cell along the axis through zero."""
+def _line(
+    ds: xr.Dataset, names: list[str], T: float, axis: Array, cells: float, radius: float
+) -> _Line:
+    """Return G per cell along the axis through zero, of what lies within radius of it."""
     level = surface_of(ds.sel(temperature=T))[0]
-    middle = tuple(int(np.abs(ds[name].values).argmin()) for name in names[:-1])
-    own = ds[names[-1]].values
-    lines = [level.value[middle], *(sample[middle] for sample in level.sample)]
-    g = np.array([np.interp(axis, own, line) for line in lines]) / cells
+    axes, kT = tuple(ds[name].values for name in names), units.KB * T
+    lines = [along_last(F, axes, axis, radius, kT) for F in (level.value, *level.sample)]
+    g = np.array(lines) / cells
     lowest = float(np.nanmin(g[0])) if np.isfinite(g[0]).any() else 0.0
     return _Line(g[0] - lowest, g[1:] - lowest)
 
@@ -123,7 +127,9 @@ def _one(
     lengths: Array,
 ) -> xr.Dataset:  # fmt: skip
     """Return everything about one temperature."""
-    lines = [_line(ds, names, T, axis, n) for ds, n in zip(found, cells, strict=True)]
+    # One hill wide, the same for all.
+    radius = max(float(ds["sigma"].max()) if "sigma" in ds else 0.0 for ds in found)
+    lines = [_line(ds, names, T, axis, n, radius) for ds, n in zip(found, cells, strict=True)]
     errors = [np.sqrt(((x.sample - x.g) ** 2).mean(axis=0)) for x in lines]
     values = [profile(axis, x.g) for x in lines]
     draws = [[profile(axis, s) for s in x.sample] for x in lines]
@@ -146,6 +152,8 @@ def _one(
     ds = xr.Dataset(data, coords={"temperature": [T], "pz": axis})
     if known.sum() < 2:
         return _unknown(ds, T, len(lengths))
+    if not (barrier[known] > CLEAR * stderr[known]).any():
+        return _unknown(ds, T, len(lengths), single=True)
     law = extrapolate(cells[known], barrier[known], stderr[known])
     signature = interface_signature(lengths[known], barrier[known], stderr[known], cells[known])
     return _signed(ds, T, law, signature, known)
@@ -213,7 +221,8 @@ def _signed(
     )
 
 
-def _unknown(ds: xr.Dataset, T: float, n: int) -> xr.Dataset:
+def _unknown(ds: xr.Dataset, T: float, n: int, *, single: bool = False) -> xr.Dataset:
+    """Add that nothing is known, or that there is no barrier but a single well."""
     nothing = np.full((n - 1, 1), math.nan)
     ds = ds.assign(
         {
@@ -227,13 +236,15 @@ def _unknown(ds: xr.Dataset, T: float, n: int) -> xr.Dataset:
     ds = ds.assign(
         exponent=(("pair", "temperature"), nothing),
         exponent_stderr=(("pair", "temperature"), nothing),
-        regime=("temperature", ["undecided"]),
+        regime=("temperature", ["single well" if single else "undecided"]),
     )
     return schema.add_trust(
         ds,
         f"barrier against size at {T:g} K",
         math.nan,
-        expected="barriers of at least two sizes",
-        ok=False,
-        message="The top between the wells or the wells are not known. Sample longer.",
+        expected="barriers of at least two sizes, or none",
+        ok=single,
+        message="No barrier is above two of its errors: a single well, or one too shallow to see."
+        if single
+        else "The top between the wells or the wells are not known. Sample longer.",
     )

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from multiscale.sampling.finite_size import extrapolate, interface_signature, profile
+from multiscale.sampling.finite_size import (
+    along_last,
+    extrapolate,
+    interface_signature,
+    profile,
+)
 
 P = np.linspace(-1.1, 1.1, 45)
 
@@ -74,3 +79,27 @@ def test_extrapolation_recovers_the_infinite_crystal():
 def test_sizes_must_ascend():
     with pytest.raises(ValueError, match="expected at least two, ascending"):
         interface_signature(np.array([3.0, 2.0]), np.ones(2), np.ones(2))
+
+
+def test_line_of_a_fine_grid_with_gaps_is_that_of_a_coarse_one_without():
+    """A separable surface: the line is known, and the tube adds the same constant everywhere."""
+    kT, rng = 0.03, np.random.default_rng(0)
+    fine, coarse = np.linspace(-1, 1, 81), np.linspace(-1, 1, 21)
+    stiff, radius = 0.5, 0.12
+
+    def line(p):
+        return 0.2 * (1 - (p / 0.7) ** 2) ** 2
+
+    x, y, z = np.meshgrid(fine, fine, fine, indexing="ij")
+    F = line(z) + stiff * (x**2 + y**2)
+    F[rng.random(F.shape) < 0.6] = np.nan
+    found = along_last(F, (fine, fine, fine), coarse, radius, kT)
+    inner = np.linspace(0, radius, 2001)[1:]
+    disc = np.average(np.exp(-stiff * inner**2 / kT), weights=inner)
+    within = np.abs(fine - coarse[:, None]) < 0.0501  # half a step of the coarse axis
+    density = (within * np.exp(-line(fine) / kT)).sum(axis=1) / within.sum(axis=1)
+    # some 130 points a bin, over which exp(-F/kT) scatters as much as its mean: four sigma
+    assert np.allclose(found, -kT * np.log(density * disc), atol=0.4 * kT)
+    assert np.array_equal(along_last(F[40, 40], (fine,), fine, radius, kT), F[40, 40], True)
+    nothing = along_last(np.full(F.shape, np.nan), (fine, fine, fine), coarse, radius, kT)
+    assert np.isnan(nothing).all()

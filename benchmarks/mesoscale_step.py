@@ -103,10 +103,10 @@ def memory(n: int, threads: int, repeats: int) -> None:
     for modes in (0, 4):
         rate = 1e13 * np.arange(1, modes + 1)
         kinetics = Inertial(model, 1.59e-18, 1e-6, 1e-15, 0.8, rate, 1e25 * np.ones(modes))
-        runs.append([kinetics, kinetics.start(P)])
+        runs.append([kinetics, kinetics.start(P), kinetics.start(P)])
 
     def advance(run: list) -> None:
-        run[1] = run[0].step(run[1], np.zeros(3))
+        run[1:] = run[0].step(run[1], np.zeros(3), reuse=run[2]), run[1]
 
     for run in runs:
         advance(run)

@@ -88,16 +88,23 @@ class Inertial:
         y = np.zeros((self.variables, *P.shape)) if xi is None else thermal * xi
         return InertialState(P, y, self.model.force(P, E), 0.0)
 
-    def step(self, s: InertialState, E: ArrayLike, xi: Array | None = None) -> InertialState:
+    def step(
+        self,
+        s: InertialState,
+        E: ArrayLike,
+        xi: Array | None = None,
+        reuse: InertialState | None = None,
+    ) -> InertialState:
         """Return the state after a step that ends in the field E, V/m, shape (3,).
 
         xi is standard normal noise, shape (variable, 3, nx, ny, nz); None is without noise.
+        reuse is a state that nobody needs any more: its arrays are written over.
         """
         flow, noise = self.flow
-        P, y = np.empty_like(s.P), np.empty_like(s.y)
+        P, y = (np.empty_like(s.P), np.empty_like(s.y)) if reuse is None else reuse[:2]
         kick = 0.5 * self.dt / self.inertia
         flat = s.P.ravel(), s.y.reshape(len(s.y), -1), s.force.ravel()
-        pointwise.flow(*flat, flow, kick, 0.5 * self.dt, P.ravel(), y.reshape(len(y), -1))
+        pointwise.flow(*flat, flow, kick, 0.5 * self.dt, P.reshape(-1), y.reshape(len(y), -1))
         if xi is not None and self.model.kT > 0:
             random = np.tensordot(noise, xi, axes=1)
             y += random

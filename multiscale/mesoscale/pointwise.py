@@ -6,6 +6,7 @@ of `multiscale.mesoscale.polynomial`.
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.compiled import inlined, jit
@@ -118,18 +119,30 @@ def flow(
     kick is half a time step over the inertia, half is half a time step, M is the flow of y.
     """
     m, n = y.shape
+    kicked, total = np.empty(512), np.empty(512)
     for start in range(0, n, 512):  # what is read again stays in the cache
         stop = min(start + 512, n)
+        v, p, f = y[0][start:stop], P[start:stop], force[start:stop]
+        for i in range(v.shape[0]):
+            kicked[i] = v[i] + kick * f[i]
         for j in range(m):
-            a = M[j, 0]
-            for i in range(start, stop):
-                y_out[j, i] = a * (y[0, i] + kick * force[i])
+            weight = M[j, 0]
+            for i in range(v.shape[0]):
+                total[i] = weight * kicked[i]
             for k in range(1, m):
-                b = M[j, k]
-                for i in range(start, stop):
-                    y_out[j, i] += b * y[k, i]
-        for i in range(start, stop):
-            P_out[i] = P[i] + half * (y[0, i] + kick * force[i] + y_out[0, i])
+                _add(total, M[j, k], y[k][start:stop])
+            out = y_out[j][start:stop]
+            for i in range(v.shape[0]):
+                out[i] = total[i]
+        moved, out = P_out[start:stop], y_out[0][start:stop]
+        for i in range(v.shape[0]):
+            moved[i] = p[i] + half * (kicked[i] + out[i])
+
+
+@inlined
+def _add(total: Array, weight: float, row: Array) -> None:
+    for i in range(row.shape[0]):
+        total[i] += weight * row[i]
 
 
 def as_pairs(modes: Array) -> Array:

@@ -66,13 +66,14 @@ def _model(record: Material) -> str:
             "name": "uniform_local_mode_energy_per_site_without_ewald",
             "configuration": list(h.check.mode),
             "value": h.check.energy,
-            "units": "eV/site",
+            "units": _PER_SITE,
             "atol": 1e-12,
         },
     }
     return json.dumps(content, indent=4) + "\n"
 
 
+_PER_SITE = "eV/site"  # OpenFerro's own word
 _ANGLES = ("alpha", "beta", "gamma")
 _UNITS = {
     "lattice": "angstrom",

@@ -5,8 +5,8 @@
 
 Only positions and the exact mean force are given. One JSON line per set: relative L2 error of K on
 [0, 18] and relative error of the friction, RMS over the seeds (matrices: Frobenius), seconds of CPU
-per record, and the growth of peak memory over that of the data. --coverage prints the share of seeds
-whose 95 % interval holds the truth instead.
+per record, and the growth of peak memory over that of the data; and the share of 95 % intervals of
+the friction and of K(t) that hold the truth, for which --coverage sets many seeds.
 """
 
 import argparse

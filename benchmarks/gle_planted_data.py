@@ -25,12 +25,14 @@ class Planted(NamedTuple):
     frames: int
 
     def kernel(self, t):
+        """Return K(t), (n, d, d)."""
         return np.einsum(
             "tm,mij->tij", np.exp(-np.multiply.outer(t, self.rate)), self.amplitude
         ).real
 
     @property
     def friction(self):
+        """Return the integral of K, (d, d)."""
         return np.einsum("m,mij->ij", 1 / self.rate, self.amplitude).real
 
 

@@ -6,7 +6,7 @@ any A with A + A^T >= 0, and the flow of (u, s) without force is exact at any st
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,8 @@ def embed_coupled(rate: Complex, amplitude: Complex, *, mass: Array, kT: float) 
         If a mode grows or its amplitude is not passive: the number is named.
     """
     mass = np.atleast_2d(np.asarray(mass, float))
-    couplings, drifts = [np.zeros((len(mass), 0))], list[Array]()
+    couplings: list[Array] = [np.zeros((len(mass), 0))]
+    drifts: list[Any] = []
     for i, (r, P) in enumerate(zip(rate, amplitude, strict=True)):
         g, w = float(np.real(r)), float(np.imag(r))
         if not g > 0:
@@ -57,7 +58,7 @@ def embed_coupled(rate: Complex, amplitude: Complex, *, mass: Array, kT: float) 
         if w == 0:
             root = _root(P.real, i)
             couplings.append(root)
-            drifts.append(np.diag(np.full(root.shape[1], g)))
+            drifts.append(np.asarray(g * np.eye(root.shape[1])))
             continue
         W, slope = np.hypot(g, w), P.imag * w / g
         for column, part in enumerate((0.5 * (P.real + slope), 0.5 * (P.real - slope))):

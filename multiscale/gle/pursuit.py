@@ -27,6 +27,7 @@ LONGEST_STEP = 1.5  # in the logarithm of a parameter
 RELAXATION, OSCILLATION = 2.0, 10.0
 CONVERGED = 5e-3  # predicted gain of -ln p at which a refinement ends
 TRIAL = 25  # iterations a trial gets
+FINAL = 200  # iterations the best of each order get
 SPREAD = 4.0  # of the cost between models that are averaged
 
 
@@ -44,8 +45,18 @@ class Fit(NamedTuple):
     value: float
 
 
-def refine(model: Model, bath: Bath, spectra: Spectra, limits: Limits, n_iter: int = 60) -> Fit:
-    """Return the local minimum of -ln p from model, by damped Fisher scoring on logarithms."""
+def refine(
+    model: Model,
+    bath: Bath,
+    spectra: Spectra,
+    limits: Limits,
+    n_iter: int = 60,
+    converged: float = CONVERGED,
+) -> Fit:
+    """Return the local minimum of -ln p from model, by damped Fisher scoring on logarithms.
+
+    It ends when the next step promises less than `converged`, or after n_iter steps.
+    """
     low, high = _bounds(model.network, bath, limits)
     p = np.clip(pack(model), low, high)
     damping = 1e-3
@@ -61,11 +72,11 @@ def refine(model: Model, bath: Bath, spectra: Spectra, limits: Limits, n_iter: i
             now = unpack(p, model.network)
             seen = observed(now, bath, spectra)
             here = evaluate(now, bath, seen)
-            if abs(gain) < CONVERGED:
+            if abs(gain) < converged:
                 break
         else:
             damping = max(10 * damping, 1e-6)
-            if damping > 1e6 or abs(gain) < 0.1 * CONVERGED:
+            if damping > 1e6 or abs(gain) < 0.1 * converged:
                 break
     return Fit(now, here.value)
 
@@ -189,7 +200,10 @@ def search(bath: Bath, spectra: Spectra, limits: Limits, *, mass: float, n_modes
         best = min([*smaller, *exchanged], key=cost, default=fit)
         improving = cost(best) < cost(fit) - 0.5
         fit = best if cost(best) < cost(fit) else fit
-    return _plausible([*met, refine(fit.model, bath, spectra, limits)])
+    finalists = _best_of_each_order([*met, fit])
+    return sorted(
+        (refine(f.model, bath, spectra, limits, FINAL, 1e-4) for f in finalists), key=cost
+    )
 
 
 def _smaller(model: Model) -> list[Model]:
@@ -198,16 +212,14 @@ def _smaller(model: Model) -> list[Model]:
     return [model._replace(network=network) for network in _without_one(model.network)]
 
 
-def _plausible(met: list[Fit]) -> list[Fit]:
-    """Return the fits within SPREAD of the best cost, best first, each local minimum once."""
-    met = sorted(met, key=cost)
-    kept: list[Fit] = []
-    for fit in met:
-        if cost(fit) > cost(met[0]) + SPREAD:
-            break
-        if all(abs(cost(fit) - cost(other)) > 0.02 for other in kept):
-            kept.append(fit)
-    return kept
+def _best_of_each_order(met: list[Fit]) -> list[Fit]:
+    """Return the best fit per number of relaxations and oscillations, within SPREAD of all."""
+    lowest = min(cost(fit) for fit in met)
+    best: dict[tuple[int, int], Fit] = {}
+    for fit in sorted(met, key=cost):
+        if cost(fit) < lowest + SPREAD:
+            best.setdefault((fit.model.network.rate.size, fit.model.network.decay.size), fit)
+    return list(best.values())
 
 
 def _n_modes(network: Network) -> int:

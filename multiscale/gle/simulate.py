@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from multiscale.compiled import inlined, jit
 from multiscale.gle.embedding import Embedding, propagator, stationary
 from multiscale.gle.forces import PolynomialForce
+from multiscale.gle.noise import Single, Words, fill, lanes, normal
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,13 @@ class Scheme(NamedTuple):
     dt: float
     root_mass: float
     stride: int
+
+
+class Noise(NamedTuple):
+    """Generators of the normal numbers of a step (see `noise`) and their work space."""
+
+    state: Words
+    work: Single
 
 
 class Trajectory(NamedTuple):
@@ -49,7 +57,7 @@ def _polynomial(x: Array, center: float, coefficients: Array, force: Array) -> N
 
 
 @inlined
-def _flow(u: Array, xi: Array, E: Array, L: Array, out: Array) -> None:
+def _flow(u: Array, xi: Single, E: Array, L: Array, out: Array) -> None:
     """Set u to E u + L xi for every replica; all (n, n_replicas), out is work space."""
     for i in range(E.shape[0]):
         for r in range(u.shape[1]):
@@ -63,17 +71,26 @@ def _flow(u: Array, xi: Array, E: Array, L: Array, out: Array) -> None:
 
 @jit
 def _steps(
-    x: Array, u: Array, force: Array, xi: Array, drive: Array, scheme: Scheme, poly: PolynomialForce
+    x: Array,
+    u: Array,
+    force: Array,
+    noise: Noise,
+    drive: Array,
+    scheme: Scheme,
+    poly: PolynomialForce,
 ) -> tuple[Array, Array]:
-    """Advance x (r,), u (n, r) and force (r,) in place over xi (n_steps, n, r); return records."""
-    n_frames, dt, root_mass = xi.shape[0] // scheme.stride, scheme.dt, scheme.root_mass
+    """Advance x (r,), u (n, r) and force (r,) in place over the steps of drive; return records."""
+    n_steps = drive.size - 1
+    n_frames, dt, root_mass = n_steps // scheme.stride, scheme.dt, scheme.root_mass
     positions, velocities = np.empty((n_frames, x.size)), np.empty((n_frames, x.size))
-    work = np.empty_like(u)
-    for t in range(xi.shape[0]):
+    work, single = np.empty_like(u), np.empty(u.size, np.float32)
+    xi = single.reshape(u.shape)
+    for t in range(n_steps):
         for r in range(x.size):
             u[0, r] += 0.5 * dt * (force[r] + drive[t]) / root_mass
             x[r] += 0.5 * dt * u[0, r] / root_mass
-        _flow(u, xi[t], scheme.E, scheme.L, work)
+        fill(noise.state, noise.work, single)
+        _flow(u, xi, scheme.E, scheme.L, work)
         if (t + 1) % scheme.stride == 0:
             velocities[t // scheme.stride] = u[0] / root_mass
         for r in range(x.size):
@@ -87,12 +104,15 @@ def _steps(
 
 
 def _generic(
-    x: Array, u: Array, force: Array, xi: Array, drive: Array, scheme: Scheme, mean_force: Force
+    x: Array, u: Array, force: Array, noise: Noise, drive: Array, scheme: Scheme, mean_force: Force
 ) -> tuple[Array, Array]:
     """Do what `_steps` does with any vectorised force."""
-    dt, root_mass = scheme.dt, scheme.root_mass
+    dt, root_mass, n_steps = scheme.dt, scheme.root_mass, drive.size - 1
+    numbers = np.empty((n_steps, u.size), np.float32)
+    normal(noise.state, noise.work, numbers)
+    xi = numbers.reshape(n_steps, *u.shape)
     positions, velocities = [], []
-    for t in range(xi.shape[0]):
+    for t in range(n_steps):
         u[0] += 0.5 * dt * (force + drive[t]) / root_mass
         x += 0.5 * dt * u[0] / root_mass
         u[:] = scheme.E @ u + scheme.L @ xi[t]
@@ -132,7 +152,7 @@ def simulate(  # noqa: PLR0913
     dt, n_steps, stride : time step ps, number of steps, steps per recorded frame
     field : callable, optional
         Generalised force added to F, time (n,) ps -> (n,) eV per unit of x.
-    chunk : steps of noise drawn at once (bounds the memory, does not change the numbers)
+    chunk : steps between checks of the run (does not change the numbers)
 
     Raises
     ------
@@ -151,16 +171,16 @@ def simulate(  # noqa: PLR0913
     drive_of = field or np.zeros_like
     chunk = max(stride, chunk // stride * stride)
     n_steps -= n_steps % stride
+    noise = Noise(*lanes(rng, u.size))
     records = []
     for start in range(0, n_steps, chunk):
         n = min(chunk, n_steps - start)
-        xi = rng.standard_normal((n, u.shape[0], x.size))
         time = dt * np.arange(start, start + n + 1, dtype=np.float64)
         drive = np.array(drive_of(time), np.float64)
         if isinstance(mean_force, PolynomialForce):
-            records.append(_steps(x, u, force, xi, drive, scheme, mean_force))
+            records.append(_steps(x, u, force, noise, drive, scheme, mean_force))
         else:
-            records.append(_generic(x, u, force, xi, drive, scheme, mean_force))
+            records.append(_generic(x, u, force, noise, drive, scheme, mean_force))
         if not np.isfinite(x).all():
             raise ValueError(
                 f"the trajectory is not finite after step {start + n}, expected bounded motion. "

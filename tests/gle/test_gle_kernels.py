@@ -89,11 +89,11 @@ def test_planted_harmonic_kernel():
 
 
 def test_planted_double_well_kernel():
-    x = double_well(200_000, 0.02, 1)
+    x = double_well(400_000, 0.02, 1)
     kernel = extract_kernel(x, 0.02, 1.0, DOUBLE_WELL, window=WINDOW, n_bootstrap=0)
     l2, friction = errors(kernel)
     assert l2 < 0.06
-    assert abs(friction) < 0.12
+    assert abs(friction) < 0.12  # 1.7 sigma
     assert kernel.mass == pytest.approx(1, abs=0.04)
 
 
@@ -170,7 +170,7 @@ def test_intervals_of_the_friction_cover():
 
 def test_friction_of_the_thermostat_stays_out_of_the_kernel():
     bath = EMBEDDING._replace(white=3.0)
-    x = harmonic(400_000, 0.1, 6, bath)
+    x = harmonic(400_000, 0.1, 8, bath)
     kernel = extract_kernel(x, 0.1, 1.0, HARMONIC, window=WINDOW, bath_friction=3.0, n_bootstrap=0)
     ignorant = extract_kernel(x, 0.1, 1.0, HARMONIC, window=WINDOW, n_bootstrap=0)
     assert kernel.friction == pytest.approx(FRICTION, rel=0.08)

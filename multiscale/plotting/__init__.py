@@ -7,6 +7,7 @@ free_energy effects of size; energy and entropy at P
 mean_force  free energy and its slope, two methods against each other
 landau      coefficients, fitted profiles against the sampled surface
 gradient    stiffness of long waves of the polarization
+landau_record G along axes, coefficients with bands, phases in a field, of a model at all T
 landau_films phases of a film against misfit and temperature, profiles of walls
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
 hysteresis  polarization loops, strain butterflies
@@ -20,8 +21,10 @@ from multiscale.plotting.free_energy import energy_and_entropy, size_study
 from multiscale.plotting.gle import dissipation_residual, kernels, velocity_autocorrelation
 from multiscale.plotting.gradient import long_waves
 from multiscale.plotting.hysteresis import butterflies, loops
-from multiscale.plotting.landau import coefficients, profiles
+from multiscale.plotting.landau import candidates, coefficients, laws, profiles, strain_coupling
 from multiscale.plotting.landau_films import film_phases, wall_profile
+from multiscale.plotting.landau_record import directions as landau_directions
+from multiscale.plotting.landau_record import phase_diagram
 from multiscale.plotting.md import lattice_parameters, spontaneous_polarization, traces
 from multiscale.plotting.mean_force import agreement, mean_force_profiles
 from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
@@ -36,6 +39,7 @@ from multiscale.plotting.variables import (
 __all__ = [
     "agreement",
     "butterflies",
+    "candidates",
     "coefficients",
     "convergence",
     "dissipation_residual",
@@ -47,16 +51,20 @@ __all__ = [
     "free_energy_profiles",
     "is_of_polarization",
     "kernels",
+    "landau_directions",
     "lattice_parameters",
+    "laws",
     "learning_curves",
     "long_waves",
     "loops",
     "mean_force_profiles",
     "parity",
+    "phase_diagram",
     "profiles",
     "size_study",
     "spectra_figures",
     "spontaneous_polarization",
+    "strain_coupling",
     "traces",
     "velocity_autocorrelation",
     "wall_profile",

@@ -9,6 +9,7 @@ temperature   laws of coefficients in temperature, linear in their parts
 stacking      reduced surfaces of all temperatures with unit variance
 joint         one fit of all temperatures
 ranking       thousands of candidate models by batched normal equations
+state_equation  a model from P and strain at T, E, stress, without a surface
 selection     which coefficients depend on temperature, and how
 laws          coefficients between and across temperatures
 minima        states of every phase, stability, boundedness
@@ -34,9 +35,11 @@ batch         energies and fields of many points at the speed of memory
 switching     reversal of a domain by a field along any direction, with rotation
 variants      symmetry images of a state, ground state in a field
 field_diagram temperature-field diagram, critical end point, tricritical point
+basis_minima  minima of a polynomial of any symmetry
 """
 
 from multiscale.landau.bases import Basis, coupling_basis, gradient_basis, polarization_basis
+from multiscale.landau.basis_minima import State, UnboundedBasisError, basis_minima
 from multiscale.landau.batch import energies, fields
 from multiscale.landau.clamping import clamped, film, stiffness_from_compliance, stress_free
 from multiscale.landau.coercive import Coercive, coercive_field, susceptibility
@@ -106,6 +109,7 @@ from multiscale.landau.reduction import (
 from multiscale.landau.regression import Fit, check_magnitudes, draw, fit, identifiable, refit
 from multiscale.landau.selection import Candidate, Selection, choices, select
 from multiscale.landau.stacking import Whitened, whitened
+from multiscale.landau.state_equation import StateEquation, States, fit_state_equation
 from multiscale.landau.strain import (
     StrainCoupling,
     cubic_matrix,
@@ -121,6 +125,7 @@ from multiscale.landau.summary import (
     summarise,
 )
 from multiscale.landau.switching import Jump, Switching, switching
+from multiscale.landau.temperature import parts as law_parts
 from multiscale.landau.tensors import (
     Elasticity,
     Piezoelectric,
@@ -163,17 +168,22 @@ __all__ = [
     "Spinodal",
     "Spinodals",
     "StabilityLimits",
+    "State",
+    "StateEquation",
+    "States",
     "StrainCoupling",
     "Summary",
     "Switching",
     "Transition",
     "TransitionSummary",
     "TricriticalPoint",
+    "UnboundedBasisError",
     "Wall",
     "Wall180",
     "WallFit",
     "Waves",
     "Whitened",
+    "basis_minima",
     "boundedness",
     "check_magnitudes",
     "choices",
@@ -208,6 +218,7 @@ __all__ = [
     "fit_full_coupling",
     "fit_gradient",
     "fit_laws",
+    "fit_state_equation",
     "fit_strain_coupling",
     "fit_wall",
     "free_energy",
@@ -220,6 +231,7 @@ __all__ = [
     "identifiable",
     "interpolated",
     "invariants",
+    "law_parts",
     "minima",
     "molien",
     "order_of",

@@ -180,6 +180,23 @@ def _of_variables(ds: xr.Dataset) -> dict[str, Callable[[], Any]]:
     return drawn | {"Convergence": lambda: plotting.convergence(ds)}
 
 
+def _of_landau(datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:
+    """Return what is drawn of a Landau model."""
+    from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
+
+    ds = datasets["landau"]
+    fits: dict[str, Callable[[], Any]] = {"Coefficients": lambda: plotting.coefficients(ds)}
+    if "metad" in datasets:
+        fits["Fit against the sampled surface"] = lambda: plotting.profiles(ds, datasets["metad"])
+    if "law_coefficient" in ds:
+        fits["Laws in temperature"] = lambda: plotting.laws(ds)
+    if "candidate_bic" in ds:
+        fits["Candidate laws"] = lambda: plotting.candidates(ds)
+    if "stiffness" in ds and bool(np.isfinite(ds["stiffness"].values).any()):
+        fits["Strain coupling"] = lambda: plotting.strain_coupling(ds)
+    return fits
+
+
 def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:
     from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
 
@@ -198,14 +215,7 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
     if name in {"metad", "mean_force"}:
         return _surfaces(name, datasets)
     if name == "landau":
-        fits: dict[str, Callable[[], Any]] = {
-            "Coefficients": lambda: plotting.coefficients(ds),
-        }
-        if "metad" in datasets:
-            fits["Fit against the sampled surface"] = lambda: plotting.profiles(
-                ds, datasets["metad"]
-            )
-        return fits
+        return _of_landau(datasets)
     if name == "gle":
         drawn: dict[str, Callable[[], Any]] = {"Memory kernel": lambda: plotting.kernels(ds)}
         if "velocity_autocorrelation" in ds:

@@ -21,7 +21,7 @@ from multiscale.landau.temperature import PARTS, mask, needed_temperatures, part
 
 Criterion = Literal["aic", "bic", "cross-validation", "prediction"]
 MAX_CANDIDATES = 200_000
-BEST = 12  # candidates that are asked for predictions
+BEST = 24  # candidates that are fitted in full and asked for predictions
 
 
 class Candidate(NamedTuple):
@@ -35,7 +35,7 @@ class Candidate(NamedTuple):
     cross_validation: float  # chi^2 of each temperature predicted by the others; NaN for one
     polarization_error: float  # C/m^2, rms of P_s at temperatures left out; NaN if not asked
     susceptibility_error: float  # rms of ln chi, likewise
-    bounded: bool  # in all directions, at all temperatures
+    bounded: bool  # in all directions, at all temperatures, before it is made to
 
 
 class Selection(NamedTuple):
@@ -125,8 +125,10 @@ def select(
     order = np.argsort(table[by], kind="stable")
     best = [_candidate(problem, assigned[i], table, i, theta, observed, max_polarization)
             for i in order[:BEST]]  # fmt: skip
-    if criterion == "prediction":
-        best.sort(key=lambda c: np.nan_to_num(c.polarization_error, nan=np.inf))
+    if bounded:  # rising where it falls costs a model chi^2
+        best = [_risen(problem, c, theta) for c in best]
+    key = "polarization_error" if criterion == "prediction" else by
+    best.sort(key=lambda c: np.nan_to_num(getattr(c, key), nan=np.inf))
     usable = [c for c in best if bounded or c.bounded]
     if not usable:
         raise ValueError(
@@ -192,6 +194,18 @@ def _candidate(
         polarization_error=errors[0],
         susceptibility_error=errors[1],
         bounded=bounded,
+    )
+
+
+def _risen(problem: Whitened, candidate: Candidate, theta: float) -> Candidate:
+    """Return a candidate with chi^2, AIC and BIC of its fit that rises everywhere."""
+    if candidate.bounded:
+        return candidate
+    alone = problem._replace(quarters=[])
+    held = fit_laws(alone, candidate.laws, saturation=theta, bounded=True)
+    cost = held.chi_square - candidate.chi_square
+    return candidate._replace(
+        chi_square=held.chi_square, aic=candidate.aic + cost, bic=candidate.bic + cost
     )
 
 

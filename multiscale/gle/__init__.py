@@ -1,6 +1,7 @@
 """Scale 4: memory. From a trajectory of slow variables to a generalised Langevin equation.
 
 correlations  time correlations by FFT in blocks
+streaming     the same for matrices and records that do not fit in memory
 spectra       tapered, binned spectra, with what a bootstrap resamples
 forces        polynomial mean force of samples (Stein's identity)
 modes         the passive family of kernels
@@ -29,9 +30,11 @@ from multiscale.gle.kinetics import field_mass, kinetic_coefficient
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin
 from multiscale.gle.replay import replay
 from multiscale.gle.simulate import Trajectory, simulate
+from multiscale.gle.streaming import BlockCorrelations, streamed_correlations
 from multiscale.gle.validation import Check, finite_frames, time_step
 
 __all__ = [
+    "BlockCorrelations",
     "Check",
     "CoupledKernel",
     "Embedding",
@@ -57,6 +60,7 @@ __all__ = [
     "passivity_margin",
     "replay",
     "simulate",
+    "streamed_correlations",
     "time_step",
     "velocity_autocorrelation",
 ]

@@ -47,7 +47,7 @@ def embed_coupled(rate: Complex, amplitude: Complex, *, mass: Array, kT: float) 
         If a mode grows or its amplitude is not passive: the number is named.
     """
     mass = np.atleast_2d(np.asarray(mass, float))
-    couplings: list[Array] = [np.zeros((len(mass), 0))]
+    couplings: list[Any] = [np.zeros((len(mass), 0))]
     drifts: list[Any] = []
     for i, (r, P) in enumerate(zip(rate, amplitude, strict=True)):
         g, w = float(np.real(r)), float(np.imag(r))

@@ -109,7 +109,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     forces = _forces(records, kT, mean_force)
     if mean_force_error is None:
         mean_force_error = 1.0 if mean_force is None else 0.0
-    curvature = float(np.mean(np.concatenate(forces) ** 2)) / kT
+    curvature = sum(float(F @ F) for F in forces) / sum(F.size for F in forces) / kT
     band = min(BAND * np.pi / dt, MARGIN * motion_ends(records, dt))
     limits = Limits(1 / window, band)
     grouped = grouped_spectra(

@@ -7,7 +7,7 @@ Frequencies go into bins; inside a bin they are dealt to N_GROUPS groups whose s
 is what the frequency-domain bootstrap resamples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ Complex = NDArray[np.complex128]
 N_GROUPS = 4  # few: a bin must stay narrower than a phonon line
 WIDENING = 400  # bins are this many times narrower than their frequency, or the resolution
 LONGEST_EDGE = 0.125  # of a record
+SEGMENT = 2**20  # frames transformed at once
+GLIMPSE = 2**20  # frames that tell where the motion ends
 
 
 class Spectra(NamedTuple):
@@ -70,7 +72,7 @@ def grouped_spectra(
     shape = (edges.size - 1, N_GROUPS)
     sums = [np.zeros(shape, complex) for _ in range(8)]
     dealt = 0
-    for x, F in records:
+    for x, F in segments(records, round(edge / dt)):
         omega, weight, hx, he, hf = transform(x, F, dt, band, edge)
         index = np.searchsorted(edges[1:-1], omega, side="right")
         flat = index * N_GROUPS + (dealt + np.arange(omega.size)) % N_GROUPS
@@ -83,6 +85,19 @@ def grouped_spectra(
     moment, count, xx, ee, ff, xe, xf, ef = (total[filled] for total in sums)
     omega = moment.real.sum(1) / count.real.sum(1)
     return Spectra(omega, count.real, xx.real, ee.real, ff.real, xe, xf, ef, dt)
+
+
+def segments(records: Sequence[tuple[Array, Array]], overlap: int) -> Iterator[tuple[Array, Array]]:
+    """Yield records, cut into overlapping pieces of at most SEGMENT frames: memory stays bounded.
+
+    Neighbours share their tapered edges, so that no frame is lost.
+    """
+    for x, F in records:
+        pieces = max(1, int(np.ceil((len(x) - overlap) / max(SEGMENT - overlap, 1))))
+        length = int(np.ceil((len(x) + (pieces - 1) * overlap) / pieces))
+        for i in range(pieces):
+            start = i * (length - overlap)
+            yield x[start : start + length], F[start : start + length]
 
 
 def bin_edges(records: Sequence[Array], dt: float, resolution: float, band: float) -> Array:
@@ -123,9 +138,9 @@ def transform(
 def motion_ends(records: Sequence[Array], dt: float, share: float = 0.999) -> float:
     """Return the angular frequency, 1/ps, below which a share of <v^2> lies."""
     length = min(4096, *(len(x) for x in records))
-    omega, power = welch(records[0], 2 * np.pi / dt, "hann", length)
+    omega, power = welch(records[0][:GLIMPSE], 2 * np.pi / dt, "hann", length)
     for x in records[1:]:
-        power = power + welch(x, 2 * np.pi / dt, "hann", length)[1]
+        power = power + welch(x[:GLIMPSE], 2 * np.pi / dt, "hann", length)[1]
     below = np.cumsum(omega**2 * power)
     return float(omega[np.searchsorted(below, share * below[-1])])
 

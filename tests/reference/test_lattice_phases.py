@@ -1,0 +1,35 @@
+"""BaTiO3 of Zhong, Vanderbilt and Rabe at -5.0 GPa: polarization and strain of feram's example."""
+
+import numpy as np
+import pytest
+
+from multiscale import materials, units
+from multiscale.atoms import ensembles
+from multiscale.lattice import EffectiveHamiltonian
+from multiscale.lattice.scans import scan
+
+ENGINE = EffectiveHamiltonian.from_record(materials.load("batio3-zvr1995"), (12, 12, 12))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kelvin", "start", "polarization", "strain"),
+    [
+        # feram, example 03, 24^3 cells, 400 ps; P over the volume of the reference.
+        (170.0, (0.09, 0.09, 0.09), (0.2391, 0.2391, 0.2391), (0.01440, 0.01440, 0.01440)),
+        (265.0, (0.0, 0.0, 0.12), (0.0, 0.0, 0.2850), None),
+        (350.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.01275, 0.01275, 0.01275)),
+    ],
+)
+def test_phases_have_the_published_polarization_and_strain(kelvin, start, polarization, strain):
+    bath = ensembles.npt_orthorhombic(ensembles.hydrostatic(-5.0) / units.GPA, friction=2.0)
+    system = ENGINE.system(np.array(start), np.array([0.013, 0.013, 0.013, 0, 0, 0]))
+    (plateau,) = scan(
+        ENGINE, system, bath, (kelvin,), timestep=0.004, equilibration=1500, steps=5000,
+        generator=np.random.default_rng(0), reference=ENGINE.reference,
+    )  # fmt: skip
+    mean = plateau.strain.mean(0)
+    P = plateau.polarization.mean(0) * np.prod(1 + mean[:3])
+    np.testing.assert_allclose(P, polarization, rtol=0.03, atol=0.015)
+    if strain is not None:
+        np.testing.assert_allclose(mean[:3], strain, rtol=0.03)

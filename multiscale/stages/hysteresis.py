@@ -39,7 +39,7 @@ from multiscale.stages.options import Checkpoint, Progress, millikelvin, silent,
 Array = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
 PARENTS = ("landau", "gle")
-SNAPSHOTS = 32  # of field-1d, over the last cycle
+SNAPSHOTS = 32  # of the field models, over the last cycle
 
 __all__ = ["PARENTS", "Options", "merge", "run", "split"]
 

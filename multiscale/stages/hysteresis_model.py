@@ -11,17 +11,11 @@ from pydantic import Field, model_validator
 from scipy import constants
 
 from multiscale import materials
-from multiscale.gle.kinetics import field_mass, kinetic_coefficient
 from multiscale.mesoscale import polynomial
 from multiscale.mesoscale.field import PhaseField
-from multiscale.mesoscale.kinetics import (
-    Kinetics,
-    Memory,
-    Overdamped,
-    memory_limit,
-    overdamped_limit,
-)
+from multiscale.mesoscale.kinetics import Kinetics
 from multiscale.mesoscale.waveforms import sine, triangle
+from multiscale.stages.hysteresis_motion import Motion
 from multiscale.stages.options import Angstrom, Hertz, Kelvin, StageOptions, VoltPerMetre
 
 Array = NDArray[np.float64]
@@ -42,7 +36,9 @@ class Options(StageOptions, frozen=True):
     direction: tuple[float, float, float] = Field((0.0, 0.0, 1.0), description="of the field")
     cycles: int = Field(3, ge=2, description="periods of the field; the first is transient")
     samples_per_cycle: int = Field(500, ge=40, description="recorded points per period")
-    model: Literal["single-domain", "field-1d"] = Field("single-domain")
+    model: Literal["single-domain", "field-1d", "field-2d", "field-3d"] = Field(
+        "single-domain", description="a rigid domain, or cells along x, x and z, or x, y and z"
+    )
     components: Literal["vector", "axial"] = Field(
         "vector", description="whether P may turn, or only change along the field's axis"
     )
@@ -54,12 +50,15 @@ class Options(StageOptions, frozen=True):
         1.0, gt=0, description="cross-section of the domain over that of landau's supercell"
     )
     step_fraction: float = Field(0.25, gt=0, le=0.5, description="time step over its stable limit")
-    cells: int = Field(64, ge=4, description="of field-1d, along x")
+    cells: int = Field(64, ge=4, description="of the field models, along each direction")
     cell_length: Angstrom | None = Field(
-        None, gt=0, description="of field-1d; if absent the cube root of landau's supercell volume"
+        None,
+        gt=0,
+        description="of field models; if absent the cube root of landau's supercell volume",
     )
-    material: str = Field("pbtio3-haun1987", description="record with field-1d's gradient energy")
-    background_permittivity: float = Field(10.0, gt=0, description="of field-1d, relative")
+    material: str = Field("pbtio3-haun1987", description="record with the gradient energy")
+    background_permittivity: float = Field(10.0, gt=0, description="of field models, relative")
+    elasticity: bool = Field(False, description="strain of field-2d and field-3d, free of stress")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -69,12 +68,27 @@ class Options(StageOptions, frozen=True):
             )
         if not any(self.direction):
             raise ValueError("direction is (0, 0, 0), expected a vector. Give the field's axis.")
+        if self.dimension > 1 and (self.components, self.kinetics) != ("vector", "overdamped"):
+            raise ValueError(
+                f"model is {self.model!r} with components = {self.components!r} and kinetics = "
+                f"{self.kinetics!r}, expected 'vector' and 'overdamped'. Choose these."
+            )
+        if self.elasticity and self.dimension < 2:
+            raise ValueError(
+                f"elasticity is on with model = {self.model!r}, expected 'field-2d' or 'field-3d'. "
+                "Choose one."
+            )
         if self.components == "axial" and np.count_nonzero(self.direction) > 1:
             raise ValueError(
                 f"direction is {self.direction} with components = 'axial', expected one Cartesian "
                 "axis. Choose (0, 0, 1) or components = 'vector'."
             )
         return self
+
+    @property
+    def dimension(self) -> int:
+        """Return in how many directions the polarization varies."""
+        return int(self.model[6]) if self.model.startswith("field") else 0
 
     @property
     def axis(self) -> Array:
@@ -87,7 +101,7 @@ class Options(StageOptions, frozen=True):
         record = materials.load(self.material).gradient
         if record is None:
             raise ValueError(
-                f"material {self.material!r} has no gradient energy, expected one for field-1d. "
+                f"material {self.material!r} has no gradient energy, expected one. "
                 "Use a record with a [gradient] table."
             )
         return record.g11, record.g12, record.g44, record.g44_prime
@@ -125,7 +139,7 @@ def prepare(
     a = np.concatenate([np.repeat(best[None], replicas, axis=0), drawn])
     model = _model(a, volume, temperature, options)
     radius = _radius(model, amplitude, options.axis)
-    motion = Motion.read(at_temperature(gle, temperature, "gle"), options)
+    motion = Motion.read(at_temperature(gle, temperature, "gle"), options, here)
     limit = motion.limit(model, radius)
     interval = 1.0 / (frequency * options.samples_per_cycle)
     steps = int(np.ceil(interval / (options.step_fraction * limit)))
@@ -180,55 +194,6 @@ def field_amplitude(landau: xr.Dataset, options: Options) -> float:
     return options.amplitude_ratio * float(np.nanmax(intrinsic))
 
 
-class Motion(NamedTuple):
-    """Kinetic coefficients per axis in SI; an axis that may not move has infinite inertia."""
-
-    inertia: Array  # J s^2 m/C^2, mass over volume
-    mobility: Array  # S/m, 1 / (inertia friction)
-    rate: NDArray[np.complex128]  # (3, mode) 1/s
-    amplitude: NDArray[np.complex128]  # (3, mode) 1/s^2
-    memory: bool
-
-    @classmethod
-    def read(cls, gle: xr.Dataset, options: Options) -> "Motion":
-        """Return the kinetics of one temperature of the gle stage.
-
-        Raises
-        ------
-        ValueError
-            If mass or friction is not positive on an axis that moves.
-        """
-        moves = (options.axis != 0) if options.components == "axial" else np.ones(3, bool)
-        mass, friction, volume = (gle[name].values for name in ("mass", "friction", "volume"))
-        for name, values in (("mass", mass), ("friction", friction)):
-            if not (values[moves] > 0).all():
-                raise ValueError(
-                    f"{name} of stage gle at {float(gle['temperature']):g} K is "
-                    f"{gle[name].values.tolist()} {gle[name].attrs['units']}, expected more than "
-                    "0 on every axis. Run md longer, or leave this temperature out."
-                )
-        modes = [
-            (gle[f"{name}_real"].values + 1j * gle[f"{name}_imag"].values) * factor
-            for name, factor in (("rate", 1e12), ("amplitude", 1e24))
-        ]
-        inertia = np.where(moves, field_mass(mass, volume), np.inf)
-        damped = np.where(moves, friction, np.inf)
-        mobility = kinetic_coefficient(np.where(moves, mass, 1.0), damped, volume)
-        return cls(inertia, mobility, modes[0], modes[1], options.kinetics == "memory")
-
-    def limit(self, model: PhaseField, radius: float) -> float:
-        """Return the longest stable time step, s."""
-        if self.memory:
-            return memory_limit(model, self.inertia, radius)
-        return overdamped_limit(model, self.mobility, radius)
-
-    def kinetics(self, model: PhaseField, dt: float, radius: float) -> Kinetics:
-        """Return the equation of motion with time step dt, s."""
-        if self.memory:
-            return Memory(model, self.inertia, self.rate, self.amplitude, dt, radius)
-        return Overdamped(model, self.mobility, dt, radius)
-
-
 def _coefficients(landau: xr.Dataset, options: Options) -> tuple[Array, Array, float]:
     """Return the best fit (10,), bounded samples (n, 10) and the fraction that is not bounded."""
     names = [str(term) for term in landau["term"].values]
@@ -266,9 +231,11 @@ def _model(a: Array, volume: float, temperature: float, options: Options) -> Pha
     if options.model == "single-domain":
         return PhaseField(a, spacing=side, cross_section=area, kT=kT)
     spacing = side if options.cell_length is None else options.cell_length * 1e-10
+    if options.dimension > 1:
+        area = spacing**2 * options.domain_volume
     return PhaseField(
         a,
-        cells=options.cells,
+        cells=options.cells**options.dimension,
         spacing=spacing,
         cross_section=area,
         kT=kT,

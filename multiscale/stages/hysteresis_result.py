@@ -80,8 +80,11 @@ def pack(
     ds["polarization"] = (("loop", "time", "axis"), mean[None])
     ds["polarization_stderr"] = (("loop", "time", "axis"), spread[None], {"units": "C/m^2"})
     ds["strain"] = (("loop", "time", "voigt"), record.strain[None])
-    if options.model == "field-1d":
-        snapshots = record.snapshots.transpose(0, 2, 1)[None, :, :, None, None]
+    if options.dimension:
+        n, d = options.cells, options.dimension
+        shape = (n, n if d == 3 else 1, n if d > 1 else 1)
+        fields = record.snapshots.reshape(len(record.snapshots), 3, *shape)
+        snapshots = np.moveaxis(fields, 1, -1)[None]
         ds["polarization_field"] = (("loop", "snapshot", "x", "y", "z", "axis"), snapshots)
     return judge(schema.finish("hysteresis", ds), setup, options, numbers, landau, gle)
 
@@ -167,7 +170,7 @@ def judge(
     ds = _judge_repetition(ds, at, numbers)
     ds = _judge_inputs(ds, at, setup, numbers, gle)
     ds = _judge_volume(ds, at, setup, landau)
-    return _judge_grid(ds, at, setup, options) if options.model == "field-1d" else ds
+    return _judge_grid(ds, at, setup, options) if options.dimension else ds
 
 
 def _judge_state(ds: xr.Dataset, at: str, numbers: Numbers, landau: xr.Dataset) -> xr.Dataset:

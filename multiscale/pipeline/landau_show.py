@@ -64,9 +64,12 @@ def load(name: str) -> materials.Material:
 
 
 def draw(
-    record: materials.Material, temperature: float, transitions: list[float]
+    record: materials.Material, temperature: float, transitions: list[float], points: int = 40
 ) -> dict[str, Figure]:
-    """Return the figures of a record by file name; its transitions in K frame the diagram."""
+    """Return the figures of a record by file name; its transitions in K frame the diagram.
+
+    points is the number of temperatures of the phase diagram; fields are about half as many.
+    """
     from multiscale.plotting import landau_record as figures  # noqa: PLC0415 - slow to load
 
     model = landau_record.landau_of(record)
@@ -75,13 +78,13 @@ def draw(
     wide = landau_record.surfaces(record, np.linspace(low, high, 60))
     drawn = {"free_energy": figures.directions(here), "coefficients": figures.coefficients(wide)}
     if transitions:
-        T, E = _frame(model, transitions)
+        T, E = _frame(model, transitions, points)
         field = landau_record.diagram(record, T, E, "[001]")
         drawn["phase_diagram"] = figures.phase_diagram(field)
     return drawn
 
 
-def _frame(model: Landau, transitions: list[float]) -> tuple[Array, Array]:
+def _frame(model: Landau, transitions: list[float], points: int) -> tuple[Array, Array]:
     """Return temperatures (K) around all transitions and fields (V/m) to twice the critical one.
 
     Without a critical end point the largest field is a tenth of the linear part at half the
@@ -92,13 +95,13 @@ def _frame(model: Landau, transitions: list[float]) -> tuple[Array, Array]:
     end = landau.critical_end_point(model.array, [0.9 * last, min(1.2 * last, high)])
     beyond = 0.02 * last if end is None else end.temperature - last
     span = max(last - first, 3 * beyond, 0.05 * last)
-    coarse = np.linspace(max(low, first - 0.25 * span), min(high, last + 2 * beyond), 40)
-    T = np.unique([*coarse, *np.linspace(last - beyond, min(high, last + beyond), 12)])
+    coarse = np.linspace(max(low, first - 0.25 * span), min(high, last + 2 * beyond), points)
+    T = np.unique([*coarse, *np.linspace(last - beyond, min(high, last + beyond), points // 3)])
     if end is not None:
-        return T, np.linspace(2e-4, 1.0, 25) * 2 * end.field
+        return T, np.linspace(2e-4, 1.0, points // 2 + 5) * 2 * end.field
     a = model.array(0.5 * last)
     P = float(np.linalg.norm(landau.spontaneous_polarization(a)))
-    return T, np.linspace(2e-4, 1.0, 25) * 0.1 * abs(a[0]) * max(P, 1e-3)
+    return T, np.linspace(2e-4, 1.0, points // 2 + 5) * 0.1 * abs(a[0]) * max(P, 1e-3)
 
 
 def text(content: dict[str, Any]) -> str:

@@ -128,7 +128,7 @@ def test_outside_its_temperatures_a_set_says_so():
 
 def test_figures_of_a_record(tmp_path):
     record = materials.load("pbtio3-haun1987")
-    drawn = landau_show.draw(record, 298.0, [765.48])
+    drawn = landau_show.draw(record, 298.0, [765.48], points=9)
     assert set(drawn) == {"free_energy", "coefficients", "phase_diagram"}
     lines = drawn["free_energy"].axes[0].lines
     lowest = min(lines[0].get_ydata())

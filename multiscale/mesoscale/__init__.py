@@ -26,6 +26,7 @@ The field model in one to three dimensions
     driver       loops, stress, field cooling, electrodes with a load
     disorder     random fields, charges, dipole defects
     resolution   whether the grid holds a wall
+    box          boxes in the place of rows, for stage hysteresis
     film         a film between electrodes with dead layers; film_matrices: its waves
     domains      variants, walls, nuclei
 

@@ -29,6 +29,9 @@ _MORE = {
     "law_p_value": optional("", "1", "how often chance breaks the laws as much", False),
     "law_reference_temperature": optional("", "K", "where all but constant parts vanish"),
     "law_saturation_temperature": optional("", "K", "saturation of Barrett's law", False),
+    "symmetric_residual": optional(
+        "temperature", "J/m^3", "rms residual averaged over symmetry-equivalent points"
+    ),
     "outlying": optional("temperature", "1", "share of points that a robust fit holds back"),
     "candidate_parameters": optional("candidate", "1", "parameters of the candidate's laws"),
     **{

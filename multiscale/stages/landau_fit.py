@@ -223,3 +223,16 @@ def _replaced(point: Point, a: Array, samples: Array, constrained: bool) -> Poin
     )
     summary = landau.summarise(a, samples, max_polarization=1.2 * point.extent[1])
     return point._replace(fit=fit, samples=samples, summary=summary)
+
+
+def symmetric_residual(point: Point) -> float:
+    """Return the rms misfit of the surface averaged over symmetry-equivalent points, J/m^3.
+
+    The averages carry less noise than the points: this is nearer to what the polynomial lacks.
+    """
+    P, f, w = point.data
+    misfit = f - landau.free_energy(P, np.nan_to_num(point.fit.coefficients))
+    _, mean, weight, _ = fold(P, misfit, np.ones_like(f) if w is None else w)
+    return float(
+        np.sqrt(np.average((mean - np.average(mean, weights=weight)) ** 2, weights=weight))
+    )

@@ -6,7 +6,7 @@ import xarray as xr
 from multiscale import landau
 from multiscale.landau.polynomials import Array
 from multiscale.landau.temperature import PARTS
-from multiscale.stages.landau_fit import Point, Together
+from multiscale.stages.landau_fit import Point, Together, symmetric_residual
 
 _KEPT = ("formula_units", "potential", "definition", "reference_structure", "ensemble", "pressure")
 _PREDICTED = {
@@ -39,6 +39,10 @@ def pack(metad: xr.Dataset, points: list[Point], order: int) -> xr.Dataset:
             "coefficient_covariance": (("temperature", "term", "term_b"), covariance),
             "volume": ("temperature", metad["volume"].values),
             "fit_residual": ("temperature", np.array([p.fit.residual for p in points])),
+            "symmetric_residual": (
+                "temperature",
+                np.array([symmetric_residual(p) for p in points]),
+            ),
             "r_squared": ("temperature", np.array([p.fit.r_squared for p in points])),
             "outlying": ("temperature", np.array([(p.fit.influence < 1).mean() for p in points])),
         },

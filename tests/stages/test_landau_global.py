@@ -147,3 +147,12 @@ def test_one_biased_axis_gets_laws_of_its_terms_only():
     assert abs(float(ds.curie_weiss_temperature) - 752) < 4 * float(
         ds.curie_weiss_temperature_stderr
     )
+
+
+def test_residual_of_symmetric_averages_is_below_that_of_noisy_points(metad):
+    noisy = metad.isel(temperature=[1]).copy(deep=True)
+    shape = noisy.free_energy.shape
+    noisy.free_energy[:] += 5e6 * np.random.default_rng(0).standard_normal(shape)
+    ds = landau.run(noisy, landau.Options(cutoff=0.2, weighting="equal"))
+    assert float(ds.fit_residual[0]) == pytest.approx(5e6, rel=0.1)
+    assert float(ds.symmetric_residual[0]) < 0.4 * float(ds.fit_residual[0])

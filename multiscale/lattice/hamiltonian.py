@@ -195,7 +195,7 @@ class EffectiveHamiltonian:
         part = slice(s * self.n_cells, (s + 1) * self.n_cells)
         u = self._fields.numpy()[:3].reshape(3, -1)
         positions, scaled = system.positions.numpy()[part], system.sites.scaled.numpy()[part]
-        return shape, passes.gather(positions, scaled, cell, shape.turn, charges[part], u)
+        return shape, passes.gather_modes(positions, scaled, cell, shape.turn, charges[part], u)
 
     def _respond(self, strain: Array) -> tuple[float, Array, Array, Array]:
         """Return energy, dE/dstrain (6,), sum of u f (3, 3) and forces (3, n) of the fields."""
@@ -206,7 +206,7 @@ class EffectiveHamiltonian:
             passes.pull_corners(self._local, fields[3:])
         spectrum = torch.fft.rfftn(self._fields, dim=(1, 2, 3))
         waves = spectrum.numpy().reshape(len(fields), -1)
-        passes.multiply(waves, *self._tables, self.inhomogeneous)
+        passes.apply_matrices(waves, *self._tables, self.inhomogeneous)
         back = torch.fft.irfftn(spectrum, s=self.size, dim=(1, 2, 3)).numpy()
         if self.inhomogeneous:
             passes.strain_cells(back[3:], self._local)

@@ -17,7 +17,7 @@ Site = tuple[float, float, float, float, float, float, float, float, float, floa
 
 
 @jit
-def gather(
+def gather_modes(
     positions: Array, scaled: Array, cell: Array, turn: Array, charge: Array, u: Array
 ) -> Array:
     """Fill u (3, n) with the modes in the frame of the crystal; return the dipole (3,).
@@ -86,7 +86,7 @@ def pull_corners(T: Array, S: Array) -> None:
 
 
 @jit
-def multiply(
+def apply_matrices(
     spectrum: NDArray[np.complex128], interaction: Array, response: Array, inhomogeneous: bool
 ) -> None:
     """Replace u(k) by the quadratic force matrix times u(k), and S(k) by w(k) = -A^-1 S.

@@ -28,6 +28,7 @@ RELAXATION, OSCILLATION = 2.0, 10.0
 CONVERGED = 5e-3  # predicted gain of -ln p at which a refinement ends
 TRIAL = 25  # iterations a trial gets
 FINAL = 200  # iterations the best of each order get
+LAME = 30.0  # more that a pair of poles must gain that hardly oscillates
 SPREAD = 4.0  # of the cost between models that are averaged
 
 
@@ -229,7 +230,10 @@ def _n_modes(network: Network) -> int:
 def cost(fit: Fit) -> float:
     """Return -ln p with what its parameters have to gain."""
     network = fit.model.network
-    return fit.value + RELAXATION * network.rate.size + OSCILLATION * network.decay.size
+    # a pair that decays before it turns mimics relaxations, with more freedom than can be checked
+    lame = np.count_nonzero(network.frequency < 0.5 * network.decay)
+    modes = RELAXATION * network.rate.size + OSCILLATION * network.decay.size
+    return float(fit.value + modes + LAME * lame)
 
 
 def _without_one(network: Network) -> list[Network]:

@@ -9,6 +9,7 @@ passes       the compiled loops over the cells; reference: the same as plain for
 shape        homogeneous strain of the cell and its stress
 enthalpy     with field and pressure, as one function: minimise, monte_carlo (statics)
 scans        temperature up and down; walls: domain walls and nuclei, their energies
+film         a film between ideal electrodes, by images
 """
 
 from multiscale.lattice.crystal import amplitudes, modes

@@ -30,6 +30,12 @@ def test_phases_have_the_published_polarization_and_strain(kelvin, start, polari
     )  # fmt: skip
     mean = plateau.strain.mean(0)
     P = plateau.polarization.mean(0) * np.prod(1 + mean[:3])
-    np.testing.assert_allclose(P, polarization, rtol=0.03, atol=0.015)
+    # Where it vanishes P still wanders: four standard errors of five blocks of the run.
+    blocks = plateau.polarization.reshape(5, -1, 3).mean(1)
+    noise = 4 * blocks.std(0).max() / 2
+    np.testing.assert_allclose(
+        P, polarization, rtol=0.03, atol=noise if max(polarization) == 0 else 0.015
+    )
+    assert noise < 0.08
     if strain is not None:
         np.testing.assert_allclose(mean[:3], strain, rtol=0.03)

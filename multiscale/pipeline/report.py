@@ -226,6 +226,8 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
             drawn["Fluctuation-dissipation residual"] = lambda: plotting.dissipation_residual(ds)
         return drawn
     loops: dict[str, Callable[[], Any]] = {"Polarization against field": lambda: plotting.loops(ds)}
+    if "elapsed" in ds:
+        loops["Switching current against field"] = lambda: plotting.switching_currents(ds)
     return loops | (
         {"Strain against field": lambda: plotting.butterflies(ds)}
         if "strain" in ds and bool(np.isfinite(ds["strain"].values).any())

@@ -10,7 +10,7 @@ gradient    stiffness of long waves of the polarization
 landau_record G along axes, coefficients with bands, phases in a field, of a model at all T
 landau_films phases of a film against misfit and temperature, profiles of walls
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
-hysteresis  polarization loops, strain butterflies
+hysteresis  polarization loops, strain butterflies, switching currents
 parity      a potential against labels, learning curves
 
 Axes carry the units of the field's papers: uC/cm^2, kV/cm or MV/cm, meV per formula unit. What a
@@ -20,7 +20,7 @@ stage itself does not trust is said on the figure.
 from multiscale.plotting.free_energy import energy_and_entropy, size_study
 from multiscale.plotting.gle import dissipation_residual, kernels, velocity_autocorrelation
 from multiscale.plotting.gradient import long_waves
-from multiscale.plotting.hysteresis import butterflies, loops
+from multiscale.plotting.hysteresis import butterflies, loops, switching_currents
 from multiscale.plotting.landau import candidates, coefficients, laws, profiles, strain_coupling
 from multiscale.plotting.landau_films import film_phases, wall_profile
 from multiscale.plotting.landau_record import directions as landau_directions
@@ -65,6 +65,7 @@ __all__ = [
     "spectra_figures",
     "spontaneous_polarization",
     "strain_coupling",
+    "switching_currents",
     "traces",
     "velocity_autocorrelation",
     "wall_profile",

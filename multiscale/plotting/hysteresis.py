@@ -70,6 +70,36 @@ def butterflies(hysteresis: xr.Dataset) -> Figure:
     return style.tell_doubts(figure, hysteresis)
 
 
+def switching_currents(hysteresis: xr.Dataset) -> Figure:
+    """Draw the current density dP/dt along the field against the field, over the last cycle."""
+    if "elapsed" not in hysteresis:
+        raise ValueError(
+            "no variable 'elapsed', expected the times of the samples. Add elapsed(loop, time), ps."
+        )
+    factor, unit = _field_unit(hysteresis)
+    figure, axes = _per_frequency(hysteresis)
+    colours = style.temperature_colours(hysteresis["temperature"].values)
+    n_hat = _direction(hysteresis)
+    for ax, chosen in axes:
+        for n in chosen:
+            one = hysteresis.isel(loop=n)
+            T, last = float(one["temperature"]), last_cycle(one)
+            P = one["polarization"].transpose("time", "axis").values @ n_hat
+            J = np.gradient(P, 1e-12 * one["elapsed"].values)  # A/m^2
+            ax.plot(
+                factor * one["electric_field"].values[last],
+                1e-10 * J[last],
+                color=colours[T],
+                linestyle="-" if bool(one["switched"]) else "--",
+                linewidth=0.9,
+                label=f"{T:g} K",
+            )
+        ax.set_xlabel(f"E ({unit})")
+        ax.set_ylabel("current density (MA/cm²)")
+        style.legend(ax)
+    return style.tell_doubts(figure, hysteresis)
+
+
 def last_cycle(one: xr.Dataset) -> slice:
     """Return the samples of a loop's last period, the steady one; all without elapsed times."""
     if "elapsed" not in one:

@@ -103,6 +103,11 @@ def loops():
     )
 
 
+def timed_loops():
+    t = np.linspace(0, 2000.0, 100) * np.ones((2, 1))
+    return loops().assign(elapsed=(("loop", "time"), t, {"units": "ps"}))
+
+
 DRAWINGS = {
     "traces": lambda: plotting.traces(trajectory()),
     "lattice": lambda: plotting.lattice_parameters(trajectory()),
@@ -117,6 +122,7 @@ DRAWINGS = {
     "residual": lambda: plotting.dissipation_residual(memory()),
     "loops": lambda: plotting.loops(loops()),
     "butterflies": lambda: plotting.butterflies(loops()),
+    "switching_currents": lambda: plotting.switching_currents(timed_loops()),
 }
 
 

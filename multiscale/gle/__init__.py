@@ -14,6 +14,9 @@ embedding     auxiliary variables with exact fluctuation-dissipation
 simulate      batched trajectories of the embedded equation
 replay        the fitted equation under the conditions of its run
 orientation   walkers of a cubic crystal in one frame
+orthogonal    the noise along the run, and its checks
+passage       first passages, Grote-Hynes rate
+conventions   kernels of other programs
 validation    checks of trajectories and kernels
 kinetics      kinetic coefficient of the field model
 

@@ -16,6 +16,7 @@ from multiscale.gle.averaging import averaged, shares
 from multiscale.gle.forces import PolynomialForce, confining_mean_force
 from multiscale.gle.likelihood import Bath, Model, impedance, noise_ratio
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin, poles
+from multiscale.gle.orthogonal import orthogonal_checks
 from multiscale.gle.pursuit import TRIAL, Fit, Limits, refine, search
 from multiscale.gle.spectra import N_GROUPS, Spectra, average, grouped_spectra, motion_ends
 from multiscale.gle.validation import (
@@ -112,8 +113,9 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     curvature = sum(float(F @ F) for F in forces) / sum(F.size for F in forces) / kT
     band = min(BAND * np.pi / dt, MARGIN * motion_ends(records, dt))
     limits = Limits(1 / window, band)
+    pairs = list(zip(records, forces, strict=True))
     grouped = grouped_spectra(
-        list(zip(records, forces, strict=True)),
+        pairs,
         dt,
         resolution=np.pi / (4 * window),
         band=band,
@@ -132,7 +134,11 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
         thermal_check(records),
         mass_check(fit.model.mass / _mass_guess(spectra, kT)),
         *_fit_checks(fit.model, bath, spectra, window, dt),
-    )
+        *orthogonal_checks(
+            pairs, dt, *poles(fit.model.network), mass=fit.model.mass, band=band,
+            white=bath_friction, tilt=fit.model.tilt * curvature, window=window,
+        ),
+    )  # fmt: skip
     return _report(fit, bath, spectra, lag, samples, checks)
 
 

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 N_BLOCKS = 64
+GLIMPSE, FEW = 2**17, 16  # frames and records that are looked at
 
 
 class Along(NamedTuple):
@@ -135,6 +136,30 @@ def orthogonality(
     chi2 = float(np.mean((mean[counted] / error[counted]) ** 2))
     verdict = _verdict(chi2, kurtosis, trend)
     return OrthogonalForce(lag, mean / scale, error / scale, *kurtosis, *trend, verdict)
+
+
+def orthogonal_checks(
+    records: Sequence[tuple[Array, Array]],
+    dt: float,
+    rate: Complex,
+    amplitude: Complex,
+    *,
+    mass: float,
+    band: float,
+    white: float,
+    tilt: float,
+    window: float,
+) -> tuple[Check, ...]:
+    """Return the checks of `orthogonality` on the first GLIMPSE frames of a few records.
+
+    Arguments as for `orthogonal_force`; window, ps, is the longest lag.
+    """
+    few = [(x[:GLIMPSE], F[:GLIMPSE]) for x, F in records[:FEW]]
+    found = orthogonal_force(few, dt, rate, amplitude, mass=mass, band=band, white=white, tilt=tilt)
+    shortest = min(len(along.x) for along in found)
+    n_lags = min(round(window / dt), shortest // 8)
+    result = orthogonality(found, dt, rate, amplitude, mass=mass, n_lags=n_lags, band=band)
+    return result.checks
 
 
 def _trend(part: Array) -> float:

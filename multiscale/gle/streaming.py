@@ -119,7 +119,8 @@ def _block(frames: NDArray[np.floating], n_lags: int) -> Array:
         here = rfft(columns[:, start:stop], n).conj()
         for i in range(d):
             total[i] += ahead[i] * here
-    return np.moveaxis(irfft(total, n)[..., :n_lags], -1, 0)
+    # a copy: a view would keep the whole transform in memory
+    return np.moveaxis(irfft(total, n)[..., :n_lags], -1, 0).astype(np.float64, order="C")
 
 
 def _halved(sums: list[tuple[Array, float]]) -> list[tuple[Array, float]]:

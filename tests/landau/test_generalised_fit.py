@@ -52,7 +52,7 @@ def test_generalised_fit_is_closer_to_the_truth_than_a_weighted_one():
     assert (rms[1] / rms[0]).mean() < 0.95
 
 
-@pytest.mark.parametrize("generalised", [False, True])
+@pytest.mark.parametrize("generalised", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_blocks_of_a_run_give_errors_that_cover_the_truth(generalised):
     """200 surfaces of 32 blocks each: 68 +- 5 and 95 +- 3 %."""
     rng = np.random.default_rng(11)

@@ -63,6 +63,7 @@ def test_barrett_law_is_linear_at_high_temperature():
     assert mask(("barrett", "absent")).sum() == 2
 
 
+@pytest.mark.slow
 def test_errors_cover_the_planted_law():
     """200 sets of five surfaces of 32 blocks each: 68 +- 5 and 95 +- 3 %; chi^2 is fair."""
     rng = np.random.default_rng(2)
@@ -81,6 +82,7 @@ def test_errors_cover_the_planted_law():
     assert np.mean(np.array(p) < 0.05) < 0.15
 
 
+@pytest.mark.slow
 def test_selection_finds_which_coefficients_depend_on_temperature():
     """Of 15 sets of noisy surfaces BIC picks the planted laws in at least 11."""
     rng = np.random.default_rng(3)

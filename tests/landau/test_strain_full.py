@@ -14,6 +14,7 @@ def fitted(P, strain, seed=0):
     return fit_full_coupling(P, strain, kT=TRUTH.kT, volume=TRUTH.volume, seed=seed)
 
 
+@pytest.mark.slow
 def test_errors_cover_the_planted_crystal():
     """200 autocorrelated runs, all 78 constants: 68 +- 5 and 95 +- 3 %."""
     z, score = [], []

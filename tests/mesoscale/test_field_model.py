@@ -123,28 +123,26 @@ def test_force_with_nyquist_waves_is_the_slope_of_the_energy():  # T1, the trap 
 
 
 @pytest.mark.parametrize("trap", ["transverse", "cross"])
-def test_gradient_energies_of_the_known_traps_fail(trap):  # FerroX, Durdiev
+def test_known_traps_are_no_derivatives_of_an_energy_and_ours_is(trap):  # FerroX, Durdiev
     rng = np.random.default_rng(2)
     model = FieldModel(Grid((4, 3, 3), 0.4 * NM), pbtio3(), (1e-10, 2e-11, 3e-11, 2e-11))
-    P = rng.normal(0, 0.4, (3, 4, 3, 3))
-    broken = []
-    for c in range(3):
-        wrong = replace(model, gradient=(1e-10, 2e-11, 3e-11, -2e-11 if c else 2e-11))
-        broken.append(wrong.force(P)[c])
-    right, wrong = model.force(P), np.stack(broken)
-    if trap == "cross":
-        modes = np.fft.fftn(P, axes=(1, 2, 3))
+
+    def trapped(P):
+        if trap == "transverse":  # G44 + G44' for P_x, but G44 - G44' for P_y and P_z
+            other = replace(model, gradient=(1e-10, 2e-11, 3e-11, -2e-11))
+            return -np.stack([m.linear_force(P)[c] for c, m in enumerate((model, other, other))])
+        modes = np.fft.fftn(P, axes=(1, 2, 3))  # the row of P_z multiplies k_x k_z with P_y
         kx, kz = (2 * np.pi * np.fft.fftfreq(n, 0.4 * NM) for n in (4, 3))
-        k = (kx[:, None, None] * kz).reshape(4, 1, 3)
-        extra = np.fft.ifftn(3e-11 * k * (modes[1] - modes[0])).real  # P_z row multiplied by P_y
-        wrong = np.stack([right[0], right[1], right[2] - extra])
-    A, h = [], 1e-4
-    d, e = rng.normal(size=P.shape), rng.normal(size=P.shape)
-    for u, v in ((d, e), (e, d)):
-        slope = model.force(P + h * u) - model.force(P - h * u)
-        A.append(np.sum(v * slope))
-    assert A[0] == pytest.approx(A[1], rel=1e-6)  # ours is symmetric: a second derivative
-    assert np.linalg.norm(right - wrong) > 1e-3 * np.linalg.norm(right)
+        k = 3e-11 * (kx[:, None] * kz).reshape(4, 1, 3)
+        extra = np.fft.ifftn(k * (modes[1] - modes[0])).real
+        return -model.linear_force(P) - np.stack([0 * extra, 0 * extra, extra])
+
+    d, e = rng.normal(size=(2, 3, 4, 3, 3))
+    size = np.abs(np.sum(e * model.linear_force(d)))
+    ours = np.sum(e * model.linear_force(d)) - np.sum(d * model.linear_force(e))
+    theirs = np.sum(e * trapped(d)) - np.sum(d * trapped(e))
+    assert abs(ours) < 1e-12 * size
+    assert abs(theirs) > 1e-3 * size
 
 
 def test_step_commutes_with_the_cube_group():  # T23

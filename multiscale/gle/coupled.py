@@ -19,7 +19,7 @@ from multiscale.gle.coupled_likelihood import (
     mass_of,
     noise_ratio,
 )
-from multiscale.gle.coupled_pursuit import CoupledFit, pole_amplitudes, pursue, refine
+from multiscale.gle.coupled_pursuit import CoupledFit, pole_amplitudes, pursue, resampled
 from multiscale.gle.pursuit import Limits
 from multiscale.gle.spectra import N_GROUPS, bin_edges, motion_ends, transform
 from multiscale.gle.validation import Check, drift_check, noise_check, thermal_check, window_check
@@ -28,7 +28,6 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 BAND = 0.5  # share of the Nyquist frequency that enters the likelihood
-REFITS = 8  # iterations of a bootstrap refit, which starts at the solution
 MARGIN = 1.3  # of the frequency where the motion ends
 
 
@@ -96,10 +95,7 @@ def extract_coupled_kernel(  # noqa: PLR0913 (all but four have a default)
     bath = CoupledBath(kT, curvature, mean_force_error)
     fit = pursue(bath, spectra, limits, mass=_mass_guess(spectra, kT, d), n_modes=n_modes)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    samples = [
-        refine(fit.model, bath, grouped.average(rng), limits, REFITS).model
-        for _ in range(n_bootstrap)
-    ]
+    samples = [resampled(fit, bath, grouped.average(rng), limits) for _ in range(n_bootstrap)]
     lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
     checks = _checks(fit, bath, spectra, records, dt, window)
     return _report(fit, kT, lag, samples, checks)

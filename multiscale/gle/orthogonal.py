@@ -138,7 +138,7 @@ def orthogonality(
     return OrthogonalForce(lag, mean / scale, error / scale, *kurtosis, *trend, verdict)
 
 
-def orthogonal_checks(
+def orthogonal_checks(  # noqa: PLR0913 (the whole model)
     records: Sequence[tuple[Array, Array]],
     dt: float,
     rate: Complex,

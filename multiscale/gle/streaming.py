@@ -120,7 +120,7 @@ def _block(frames: NDArray[np.floating], n_lags: int) -> Array:
         for i in range(d):
             total[i] += ahead[i] * here
     # a copy: a view would keep the whole transform in memory
-    return np.moveaxis(irfft(total, n)[..., :n_lags], -1, 0).astype(np.float64, order="C")
+    return np.array(np.moveaxis(irfft(total, n)[..., :n_lags], -1, 0), np.float64)
 
 
 def _halved(sums: list[tuple[Array, float]]) -> list[tuple[Array, float]]:

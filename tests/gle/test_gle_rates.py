@@ -20,7 +20,7 @@ def passage(embedding, seed):
 
 
 @pytest.mark.slow
-def test_fitted_equation_crosses_five_kT_at_the_rate_of_its_source():  # noqa: N802
+def test_fitted_equation_crosses_five_kT_at_the_rate_of_its_source():
     x = run(EMBEDDING, 5, n_steps=250_000, dt=0.005, stride=4, replicas=16)
     kernel = extract_kernel(x, 0.02, 1.0, BARRIER, window=WINDOW, n_bootstrap=0)
     fitted = embed(kernel.rate, kernel.amplitude, mass=kernel.mass, kT=1.0)

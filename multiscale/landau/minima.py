@@ -189,7 +189,7 @@ def _low_symmetry_minima(a: Array, known: list[Minimum], limit: float) -> list[M
         step = np.einsum("nij,nj,nkj,nk->ni", V, 1 / w, V, field(P, a))
         size = np.linalg.norm(step, axis=1, keepdims=True)
         P = P - step / np.maximum(1, size / (0.2 * scale))
-        if size.max() < 1e-13 * scale:
+        if size.max() < 1e-11 * scale:  # the next step would be below rounding
             break
     found: list[Minimum] = []
     for p in np.sort(np.abs(P), axis=1):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, ValidationError
 
+from multiscale.atoms.shipped import CARD
 from multiscale.pipeline import plumed_files
 from multiscale.pipeline.registry import STAGES, Registry, in_order, stage_module
 from multiscale.stages.options import Table, explain
@@ -154,7 +155,9 @@ def shared_values(path: Path, tables: Mapping[str, Any]) -> dict[str, Any]:
         name = validate(path, "potential", PotentialTable, tables["potential"]).name
         prefix, colon, file = name.rpartition(":")  # mace:FILE and the like
         beside = path.parent / file
-        found = beside.exists() and not Path(file).exists()
+        # A folder that only happens to be called as a potential that ships is none.
+        there = beside.exists() if colon else beside.is_file() or (beside / CARD).is_file()
+        found = there and not Path(file).exists()
         shared["potential"] = f"{prefix}{colon}{beside}" if found else name
     if "structure" in tables:
         structure = validate(path, "structure", StructureTable, tables["structure"])

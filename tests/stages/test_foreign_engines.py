@@ -154,3 +154,14 @@ def test_a_model_file_is_found_beside_its_run_file(tmp_path):
     assert found == f"mace:{tmp_path / 'a.model'}"
     tables = {"potential": {"name": "ase:emt"}}
     assert shared_values(tmp_path / "run.toml", tables)["potential"] == "ase:emt"
+
+
+def test_a_folder_beside_the_run_file_is_a_potential_only_if_it_holds_one(tmp_path):
+    (tmp_path / "lattice").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "card.toml").write_text("")
+    names = [
+        shared_values(tmp_path / "run.toml", {"potential": {"name": name}})["potential"]
+        for name in ("lattice", "mine", "other")
+    ]
+    assert names == ["lattice", str(tmp_path / "mine"), "other"]

@@ -66,8 +66,8 @@ def with_error(value: float, error: float) -> str:
     if error == 0:
         return f"{value:.4g}"
     digits = 1 - math.floor(math.log10(error))
-    if not -3 < digits < 6:
-        power = math.floor(math.log10(max(abs(value), error)))
+    power = math.floor(math.log10(max(abs(value), error)))
+    if not -3 < digits < 6 and power != 0:  # near one, an exponent would not shorten it
         scale = 10.0**power
         return f"({with_error(value / scale, error / scale)})e{power}"
     if digits <= 0:

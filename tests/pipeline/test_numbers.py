@@ -49,5 +49,7 @@ def test_a_loop_says_its_state_and_its_symmetry(loop):
 
 def test_large_numbers_and_units_as_papers_write_them():
     assert with_error(-1.972e8, 3.2e6) == "(-1.972 ± 0.032)e8"
+    assert with_error(1.0000041, 1.76e-5) == "1.000004 ± 0.000018"
+    assert with_error(-0.5, 1e-9) == "(-5.000000000 ± 0.000000010)e-1"
     assert with_error(12345.0, 678.0) == "12340 ± 680"
     assert written("J*m^5/C^4") == "J m⁵/C⁴"

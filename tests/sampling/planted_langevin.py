@@ -96,7 +96,7 @@ def _run(  # noqa: PLR0917
 
 
 def simulate(settings: WellTempered, a, start, *, steps, dt, D, stride, seed) -> Run:
-    grid = Metadynamics(settings).grid
+    grid = Metadynamics(settings).potential
     frame = grid.frame
     values, bias, centers, heights = _run(
         np.array(start, dtype=float), steps, dt, D, settings.kT, np.array(a, dtype=float),

@@ -87,7 +87,7 @@ def _run(  # noqa: PLR0917
 
 def simulate(lattice, settings: WellTempered, *, steps, stride, seed, biased=True, dt=0.01) -> Run:
     """Run as many walkers as the settings have, half of them from each well."""
-    grid, n = Metadynamics(settings).grid, settings.n_walkers
+    grid, n = Metadynamics(settings).potential, settings.n_walkers
     start = np.ones((n, lattice.edge**2)) * np.where(np.arange(n) % 2, 1.0, -1.0)[:, None]
     values, bias, energy, centers, heights = _run(
         start, steps, dt, *lattice, settings.wall.limit, settings.wall.stiffness if biased else 0.0,

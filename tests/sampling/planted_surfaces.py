@@ -31,7 +31,7 @@ def estimate(s, run, axes, *, symmetric=False, reference=True, blocks=4, n_sampl
     kept = run.steps > 0.2 * run.steps[-1]
     values = run.values[:, kept].reshape(-1, len(axes))
     metad = Metadynamics(s)
-    s.add_to(metad.grid, run.hills.center, run.hills.height)
+    s.add_to(metad.potential, run.hills.center, run.hills.height)
     share = s.bias_factor / (s.bias_factor - 1)
     n = s.n_walkers * blocks
     at_frames = -share * metad.evaluate(values)[0]

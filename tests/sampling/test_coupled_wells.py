@@ -27,7 +27,7 @@ def direct(biased):
     """
     s, made, _ = biased
     grid = Metadynamics(s)
-    s.add_to(grid.grid, made.hills.center, made.hills.height)
+    s.add_to(grid.potential, made.hills.center, made.hills.height)
     share = s.bias_factor / (s.bias_factor - 1)
     run = simulate(Lattice(), settings(64), steps=300_000, stride=50, seed=1, biased=False)
     values, blocks = run.values[:, 600:], 2

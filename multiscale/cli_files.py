@@ -52,7 +52,7 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="plumed (HILLS), colvar, json, ferrox; of records ferret, openferro",
+            help="plumed (HILLS), colvar; json, ferrox, ferret, openferro",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],

@@ -122,20 +122,56 @@ def _ferrox(ds: xr.Dataset, temperature: float) -> str:
     """Return FerroX inputs: alpha P + beta P^3 + gamma P^5, its derivative form."""
     from multiscale.pipeline.export_record import ferrox_lines  # noqa: PLC0415 - slow to load
 
+    a = _coefficients(ds, temperature)
+    return "\n".join([f"# multiscale, {temperature:g} K", *ferrox_lines(a)]) + "\n"
+
+
+def _ferret(ds: xr.Dataset, temperature: float) -> str:
+    """Return [Materials] of Ferret: coefficients, stiffness, electrostriction that are known."""
+    from multiscale.pipeline import export_record as to  # noqa: PLC0415 - slow to load
+
     one = ds.sel(temperature=temperature)
-    a = dict(zip(map(str, ds["term"].values), one["coefficient"].values.tolist(), strict=True))
+    blocks = [to.ferret_landau(_coefficients(ds, temperature))]
+    for name, write in (
+        ("stiffness", to.ferret_elastic),
+        ("electrostriction", to.ferret_electrostriction),
+    ):
+        if name in one:
+            M = one[name].values
+            cubic = (float(M[0, 0]), float(M[0, 1]), float(M[3, 3]))
+            known = all(map(math.isfinite, cubic))
+            missing = f"  # {name}: shear is not determined, let the cell shear in metad"
+            blocks.append(write(*cubic) if known else missing)
+    head = f"# multiscale, fit at {temperature:g} K; the gradient energy is yours to add"
+    return "\n".join([head, "[Materials]", *blocks, "[]"]) + "\n"
+
+
+def _openferro(ds: xr.Dataset, temperature: float) -> str:
+    """Return an energy engine for OpenFerro, without gradient energy."""
+    from multiscale.pipeline.openferro import landau_engine  # noqa: PLC0415 - slow to load
+
+    a = _coefficients(ds, temperature)
+    return landau_engine("a fit", temperature, "", a, [0.0] * 4)
+
+
+def _coefficients(ds: xr.Dataset, temperature: float) -> dict[str, float]:
+    """Return the coefficients of a fit by name; all must be known."""
+    values = ds.sel(temperature=temperature)["coefficient"].values.tolist()
+    a = dict(zip(map(str, ds["term"].values), values, strict=True))
     unknown = [t for t, v in a.items() if not math.isfinite(v)]
     if unknown:
         raise ValueError(
             f"coefficients {', '.join(unknown)} are not determined at {temperature:g} K, expected "
             f"numbers. Bias three components in metad."
         )
-    return "\n".join([f"# multiscale, {temperature:g} K", *ferrox_lines(a)]) + "\n"
+    return a
 
 
 FORMATS: dict[str, tuple[str, Callable[[xr.Dataset, float], str]]] = {
     "plumed": ("metad", _plumed),
     "json": ("landau", _json),
     "ferrox": ("landau", _ferrox),
+    "ferret": ("landau", _ferret),
+    "openferro": ("landau", _openferro),
     "colvar": ("metad", _colvar),
 }

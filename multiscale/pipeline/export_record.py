@@ -92,22 +92,36 @@ def _ferrox(record: Material, T: float) -> str:
 
 def _ferret(record: Material, T: float) -> str:
     """Return [Materials] of Ferret, in its units of aC, nm, nN (1e9 J/m^3; aC/nm^2 = C/m^2)."""
-    a = landau_of(record).at(T)
-    names = ("a1", "a11", "a12", "a111", "a112", "a123", *EIGHTH)
-    blocks = [_block("Landau_P", {f"alpha{n[1:]}": a.get(n, 0.0) * 1e-9 for n in names})]
+    blocks = [ferret_landau(landau_of(record).at(T))]
     if (g := record.gradient) is not None:
         unit = 1e-10  # G110, J m^3/C^2; the others are ratios to it
         ratios = (("G11", g.g11), ("G12", g.g12), ("G44", g.g44), ("G44P", g.g44_prime))
         values = {"G110": unit * 1e9} | {f"{name}_G110": v / unit for name, v in ratios}
         blocks.append(_block("Landau_G", values))
     if (c := record.elastic) is not None:
-        blocks.append(_block("mat_C", {"C11": c.c11, "C12": c.c12, "C44": c.c44}))
+        blocks.append(ferret_elastic(c.c11, c.c12, c.c44))
     if (q := record.electrostriction) is not None:
-        blocks.append("  # Q44 of the tensor component, half of the engineering one")
-        blocks.append(_block("mat_Q", {"Q11": q.q11, "Q12": q.q12, "Q44": q.q44 / 2}))
+        blocks.append(ferret_electrostriction(q.q11, q.q12, q.q44))
     if (eps := record.background_permittivity) is not None:
         blocks.append(_block("permitivitty_1", {"permittivity": eps * EPSILON0 * 1e9}))
     return "\n".join([_head(record, T), "[Materials]", *blocks, "[]"]) + "\n"
+
+
+def ferret_landau(a: dict[str, float]) -> str:
+    """Return Ferret's block of Landau coefficients (SI)."""
+    names = ("a1", "a11", "a12", "a111", "a112", "a123", *EIGHTH)
+    return _block("Landau_P", {f"alpha{n[1:]}": a.get(n, 0.0) * 1e-9 for n in names})
+
+
+def ferret_elastic(c11: float, c12: float, c44: float) -> str:
+    """Return Ferret's block of the stiffness (GPa)."""
+    return _block("mat_C", {"C11": c11, "C12": c12, "C44": c44})
+
+
+def ferret_electrostriction(q11: float, q12: float, q44: float) -> str:
+    """Return Ferret's block of the electrostriction (m^4/C^2, q44 of engineering shear)."""
+    note = "  # Q44 of the tensor component, half of the engineering one\n"
+    return note + _block("mat_Q", {"Q11": q11, "Q12": q12, "Q44": q44 / 2})
 
 
 def _block(name: str, values: dict[str, float]) -> str:

@@ -156,17 +156,29 @@ def _slope(P, i, axis):
 
 
 def _engine(record: Material, temperature: float) -> str:
+    assert record.landau is not None
+    return landau_engine(
+        record.name,
+        temperature,
+        " ".join(record.citation),
+        record.landau.at(temperature),
+        _constants(record.gradient),
+    )
+
+
+def landau_engine(
+    name: str, temperature: float, citation: str, a: dict[str, float], gradient: list[float]
+) -> str:
+    """Return the energy engine of a Landau model: coefficients and gradient (G11, ...) in SI."""
     from multiscale.landau import terms  # noqa: PLC0415 - its package takes a second
 
-    assert record.landau is not None
-    a, names = record.landau.at(temperature), terms(8)
     return _ENGINE.format(
-        name=record.name,
+        name=name,
         T=temperature,
-        citation=" ".join(record.citation),
-        coefficients=[a.get(t, 0.0) for t in names],
-        terms=" ".join(names),
-        gradient=_constants(record.gradient),
+        citation=citation,
+        coefficients=[a.get(t, 0.0) for t in terms(8)],
+        terms=" ".join(terms(8)),
+        gradient=gradient,
         factor=1 / J_PER_M3,
     )
 

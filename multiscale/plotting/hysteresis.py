@@ -1,5 +1,7 @@
 """Figures of stage hysteresis."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -24,14 +26,8 @@ def loops(hysteresis: xr.Dataset) -> Figure:
             T, switched = float(one["temperature"]), bool(one["switched"])
             last = last_cycle(one)
             P = style.UC_PER_CM2 * one["polarization"].values @ direction
-            ax.plot(
-                factor * one["electric_field"].values[last],
-                P[last],
-                color=colours[T],
-                linestyle="-" if switched else "--",
-                linewidth=1.1,
-                label=f"{T:g} K" + ("" if switched else ", does not switch"),
-            )
+            E, note = factor * one["electric_field"].values[last], ", does not switch"
+            _draw(ax, E, P[last], one, colour=colours[T], note="" if switched else note)
             Ec = factor * float(one["coercive_field"])
             if switched and np.isfinite(Ec):
                 error = one.get("coercive_field_stderr")
@@ -56,14 +52,8 @@ def butterflies(hysteresis: xr.Dataset) -> Figure:
             one = hysteresis.isel(loop=n)
             T, last = float(one["temperature"]), last_cycle(one)
             strain = longitudinal(one["strain"].transpose("time", "voigt").values, n_hat)
-            ax.plot(
-                factor * one["electric_field"].values[last],
-                100 * strain[last],
-                color=colours[T],
-                linestyle="-" if bool(one["switched"]) else "--",
-                linewidth=1.1,
-                label=f"{T:g} K",
-            )
+            E = factor * one["electric_field"].values[last]
+            _draw(ax, E, 100 * strain[last], one, colour=colours[T])
         ax.set_xlabel(f"E ({unit})")
         ax.set_ylabel("strain along E (%)")
         style.legend(ax)
@@ -86,18 +76,27 @@ def switching_currents(hysteresis: xr.Dataset) -> Figure:
             T, last = float(one["temperature"]), last_cycle(one)
             P = one["polarization"].transpose("time", "axis").values @ n_hat
             J = np.gradient(P, 1e-12 * one["elapsed"].values)  # A/m^2
-            ax.plot(
-                factor * one["electric_field"].values[last],
-                1e-10 * J[last],
-                color=colours[T],
-                linestyle="-" if bool(one["switched"]) else "--",
-                linewidth=0.9,
-                label=f"{T:g} K",
-            )
+            E = factor * one["electric_field"].values[last]
+            _draw(ax, E, 1e-10 * J[last], one, colour=colours[T], width=0.9)
         ax.set_xlabel(f"E ({unit})")
         ax.set_ylabel("current density (MA/cm²)")
         style.legend(ax)
     return style.tell_doubts(figure, hysteresis)
+
+
+def _draw(
+    ax: Axes, E: Array, y: Array, one: xr.Dataset, *, colour: Any, width: float = 1.1,
+    note: str = "",
+) -> None:  # fmt: skip
+    """Draw a quantity of one loop against the field; dashed if the loop did not switch."""
+    ax.plot(
+        E,
+        y,
+        color=colour,
+        linestyle="-" if bool(one["switched"]) else "--",
+        linewidth=width,
+        label=f"{float(one['temperature']):g} K{note}",
+    )
 
 
 def last_cycle(one: xr.Dataset) -> slice:

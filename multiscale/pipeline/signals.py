@@ -1,9 +1,13 @@
 """Ctrl-C and SIGTERM, obeyed also if the exception that they raise is lost."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+AGAIN = 0.01
+"""Seconds after which an exception that was lost is raised once more."""
 
 
 @contextmanager
@@ -12,7 +16,7 @@ def interrupts(*, at_once: bool) -> Iterator[Callable[[], None]]:
 
     An exception that a signal raises wherever the program happens to be is lost in a callback of
     the garbage collector, and may leave half a step. So signals are noted, to be obeyed where the
-    function is called.
+    function is called; and one that was lost comes again, without a word, a moment later.
 
     Parameters
     ----------
@@ -33,9 +37,30 @@ def interrupts(*, at_once: bool) -> Iterator[Callable[[], None]]:
         if came:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = {number: signal.signal(number, note) for number in handled}
     try:
-        yield check
+        with _lost_ones_come_again():
+            yield check
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _lost_ones_come_again() -> Iterator[None]:
+    """Let an alarm repeat a KeyboardInterrupt that Python could not raise, and not print it."""
+    told = sys.unraisablehook
+
+    def lost(exception: "sys.UnraisableHookArgs") -> None:
+        if issubclass(exception.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+        else:
+            told(exception)
+
+    sys.unraisablehook = lost
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = told

@@ -6,6 +6,7 @@ it was computed and `reference_structure` from where the branch is counted; it i
 
 from multiscale.schema_gradient import FILM, GRADIENT
 from multiscale.schema_landau import LANDAU
+from multiscale.schema_lattice import WALLS
 from multiscale.schema_variables import Stage, Variable, mixed, optional, optional_with_error
 
 _RUN = "temperature walker time"
@@ -257,4 +258,5 @@ STAGES: dict[str, Stage] = {
     "gle": Stage(_GLE, ("temperature", "lag")),
     "spectra": Stage(_SPECTRA, ("temperature", "wavenumber"), (*_BRANCH, "resolution")),
     "hysteresis": Stage(_HYSTERESIS, ()),
+    "lattice_walls": Stage(WALLS, ("time",), (*_BRANCH, "timestep", "kind")),
 }

@@ -54,11 +54,43 @@ def phase(size: Size, kind: Kind) -> Array:
     return np.asarray((((x - y) % size[0] + 0.5) / size[0]).ravel())
 
 
-def check_thickness(size: Size, kind: Kind) -> None:
-    """Raise ValueError unless two walls of this kind find room."""
-    cells = size[0] / 2 if kind == "180" else size[0] / 2 / np.sqrt(2)
+def plane_means(u: Array, size: Size, kind: Kind = "180") -> Array:
+    """Return the mean mode in each plane along the walls, shape (..., size[0], 3).
+
+    Parameters
+    ----------
+    u : array, shape (..., n_cells, 3)
+    size : three ints
+    kind : "180" or "90"
+    """
+    flat = u.reshape(*u.shape[:-2], *size, 3).mean(-2)
+    if kind == "180":
+        return np.asarray(flat.mean(-2))
+    x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]), indexing="ij")
+    # Row k of the turned plane holds the cells with (x - y) mod n = k.
+    return np.asarray(flat[..., (x + y) % size[0], y, :].mean(-2))
+
+
+def along_walls(profile: Array, kind: Kind = "180") -> Array:
+    """Return the component that changes sign: z, or (1, 1, 0) between domains at 90 degrees.
+
+    Parameters
+    ----------
+    profile : array, shape (..., 3)
+    kind : "180" or "90"
+    """
+    if kind == "180":
+        return np.asarray(profile[..., 2])
+    return np.asarray((profile[..., 0] + profile[..., 1]) / np.sqrt(2))
+
+
+def check_thickness(size: Size, kind: Kind, share: float = 0.5) -> None:
+    """Raise ValueError unless two walls of this kind find room, the first domain a share of it."""
+    thinner = min(share, 1 - share)
+    cells = size[0] * thinner / (1 if kind == "180" else np.sqrt(2))
     if cells < THINNEST:
-        least = 2 * THINNEST if kind == "180" else int(np.ceil(2 * THINNEST * np.sqrt(2)))
+        wide = THINNEST / max(thinner, 1e-9) * (1 if kind == "180" else np.sqrt(2))
+        least = int(np.ceil(wide - 1e-9))
         raise ValueError(
             f"walls of {kind} degrees are {cells:.3g} cells apart in a lattice of {size}, expected "
             f"at least {THINNEST}. Take at least {least} cells along x."
@@ -71,7 +103,11 @@ def check_thickness(size: Size, kind: Kind) -> None:
 
 
 def two_walls(
-    size: Size, amplitude: float, kind: Kind = "180", centre: Centre = "between"
+    size: Size,
+    amplitude: float,
+    kind: Kind = "180",
+    centre: Centre = "between",
+    share: float = 0.5,
 ) -> Array:
     """Return modes with two walls, sharp, shape (n_cells, 3) in angstrom.
 
@@ -84,23 +120,25 @@ def two_walls(
     kind : "180" or "90"
     centre : "between" or "on"
         Whether walls of 180 degrees lie between two planes of cells or on one, where u = 0.
+    share : float
+        Part of the planes in the domain along +z (or +x), which begins at the first one.
 
     Raises
     ------
     ValueError
         If the lattice is too thin for two walls.
     """
-    check_thickness(size, kind)
+    check_thickness(size, kind, share)
     u = np.zeros((int(np.prod(size)), 3))
     place = phase(size, kind)
     if kind == "90":
-        u[:, 0] = np.where(place < 0.5, amplitude, 0)
-        u[:, 1] = np.where(place < 0.5, 0, -amplitude)
+        u[:, 0] = np.where(place < share, amplitude, 0)
+        u[:, 1] = np.where(place < share, 0, -amplitude)
         return u
-    u[:, 2] = np.where(place < 0.5, amplitude, -amplitude)
+    u[:, 2] = np.where(place < share, amplitude, -amplitude)
     if centre == "on":
         plane = np.floor(place * size[0]).astype(int)
-        u[(plane == 0) | (plane == size[0] // 2)] = 0
+        u[(plane == 0) | (plane == round(share * size[0]))] = 0
     return u
 
 
@@ -177,7 +215,7 @@ def wall_energy(
         pressure=pressure, free=free, tolerance=tolerance,
     )  # fmt: skip
     place, profile = _profile(engine, walls.modes, kind)
-    polar = _across(profile, kind) / (amplitude if kind == "180" else amplitude / np.sqrt(2))
+    polar = along_walls(profile, kind) / (amplitude if kind == "180" else amplitude / np.sqrt(2))
     if not (polar.max() > _SURVIVING and polar.min() < -_SURVIVING):
         raise ValueError(
             f"the domains between the walls are at {polar.max():.2f} and {polar.min():.2f} of the "
@@ -214,14 +252,5 @@ def _area(engine: EffectiveHamiltonian, kind: Kind) -> float:
 def _profile(engine: EffectiveHamiltonian, u: Array, kind: Kind) -> tuple[Array, Array]:
     """Return the places of the planes along the walls' normal, and the mean mode in each."""
     n, a = engine.size[0], engine.parameters.a0
-    plane = np.rint(phase(engine.size, kind) * n - 0.5).astype(int)
-    mean = np.stack([np.bincount(plane, u[:, c], n) / np.bincount(plane) for c in range(3)], 1)
     step = a if kind == "180" else a / np.sqrt(2)
-    return (np.arange(n) + 0.5) * step, mean
-
-
-def _across(profile: Array, kind: Kind) -> Array:
-    """Return the component that changes sign: uz, or that along the walls of 90 degrees."""
-    if kind == "180":
-        return np.asarray(profile[:, 2])
-    return np.asarray((profile[:, 0] + profile[:, 1]) / np.sqrt(2))
+    return (np.arange(n) + 0.5) * step, plane_means(u, engine.size, kind)

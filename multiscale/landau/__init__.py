@@ -36,9 +36,11 @@ switching     reversal of a domain by a field along any direction, with rotation
 variants      symmetry images of a state, ground state in a field
 field_diagram temperature-field diagram, critical end point, tricritical point
 basis_minima  minima of a polynomial of any symmetry
+basis_fit     least squares of a surface in the invariants of any group
 """
 
 from multiscale.landau.bases import Basis, coupling_basis, gradient_basis, polarization_basis
+from multiscale.landau.basis_fit import BasisFit, fit_basis, refit_basis
 from multiscale.landau.basis_minima import State, UnboundedBasisError, basis_minima
 from multiscale.landau.batch import energies, fields
 from multiscale.landau.clamping import clamped, film, stiffness_from_compliance, stress_free
@@ -144,6 +146,7 @@ __all__ = [
     "TERMS",
     "Array",
     "Basis",
+    "BasisFit",
     "Boundedness",
     "Box180",
     "Candidate",
@@ -215,6 +218,7 @@ __all__ = [
     "film_strain",
     "film_susceptibility",
     "fit",
+    "fit_basis",
     "fit_full_coupling",
     "fit_gradient",
     "fit_laws",
@@ -246,6 +250,7 @@ __all__ = [
     "reduce_surface",
     "reference_volume",
     "refit",
+    "refit_basis",
     "relax_wall",
     "select",
     "solve",

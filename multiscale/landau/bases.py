@@ -39,6 +39,11 @@ class Basis:
     powers: NDArray[np.intp]  # (n_monomials, n_variables)
     rows: Array  # (n_terms, n_monomials)
 
+    @property
+    def degrees(self) -> NDArray[np.intp]:
+        """Return the degree of each term, (n_terms,)."""
+        return self.powers[(self.rows != 0).argmax(axis=1)].sum(axis=1)
+
     def values(self, x: ArrayLike) -> Array:
         """Return each invariant: x (..., n_variables) -> (..., n_terms)."""
         x = np.asarray(x, dtype=np.float64)

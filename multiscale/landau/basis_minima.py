@@ -73,7 +73,7 @@ def _distinct(basis: Basis, a: Array, P: Array, scale: float) -> tuple[State, ..
 
 def _require_bounded(basis: Basis, a: Array) -> None:
     """Check the form of highest degree on a fine set of directions."""
-    degree = np.array([basis.powers[np.flatnonzero(row)[0]].sum() for row in basis.rows])
+    degree = basis.degrees
     top = int(degree[np.flatnonzero(a)].max(initial=0))
     n = np.vstack([sphere(4000), np.eye(3), -np.eye(3)])
     value = basis.energy(n, np.where(degree == top, a, 0.0))

@@ -1,15 +1,16 @@
 """What the stages of the lattice engine share: options, starts, the loop with its checkpoints."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import torch
+import xarray as xr
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
-from multiscale import materials, units
+from multiscale import materials, schema, units
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.stages.options import Checkpoint, GigaPascal, Progress
@@ -40,6 +41,9 @@ class LatticeOptions(SimulationOptions, frozen=True):
                 "the field from options of its own. Remove it."
             )
         return self
+
+
+Options = TypeVar("Options", bound=LatticeOptions)
 
 
 def lattice_walkers(options: LatticeOptions, temperature: float, u: Array) -> Walkers:
@@ -77,6 +81,36 @@ def require_lattice(name: str) -> materials.Material:
             "Correct structure.material."
         )
     return material
+
+
+def merge_runs(parts: Sequence[xr.Dataset], dim: str, then: str) -> xr.Dataset:
+    """Return parts joined along dim and numbered, ascending in temperature and a variable."""
+    joined = schema.concat([part.drop_vars(dim, errors="ignore") for part in parts], dim=dim)
+    order = np.lexsort((joined[then].values, joined["temperature"].values))
+    return joined.isel({dim: order}).assign_coords({dim: np.arange(joined.sizes[dim])})
+
+
+def each_task(
+    one: Callable[[Options, Progress, Checkpoint | None], xr.Dataset],
+    tasks: Sequence[Options],
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+) -> list[xr.Dataset]:
+    """Return what one(...) makes of each task; a checkpoint belongs to a single one.
+
+    Raises
+    ------
+    ValueError
+        If there is a checkpoint and there are several tasks.
+    """
+    if checkpoint is not None and len(tasks) > 1:
+        raise ValueError(
+            f"{len(tasks)} runs have one checkpoint, expected one run. Run each of split(options)."
+        )
+    return [
+        one(task, lambda f, n=n: progress((n + f) / len(tasks)), checkpoint)  # type: ignore[misc]
+        for n, task in enumerate(tasks)
+    ]
 
 
 def follow(

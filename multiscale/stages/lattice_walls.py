@@ -40,7 +40,14 @@ from multiscale.lattice.walls import (
     two_walls,
 )
 from multiscale.stages.described import attributes
-from multiscale.stages.lattice_runs import LatticeOptions, follow, lattice_walkers, require_lattice
+from multiscale.stages.lattice_runs import (
+    LatticeOptions,
+    each_task,
+    follow,
+    lattice_walkers,
+    merge_runs,
+    require_lattice,
+)
 from multiscale.stages.options import (
     Checkpoint,
     Kelvin,
@@ -99,9 +106,7 @@ def split(options: Options) -> list[Options]:
 
 def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return all runs, in ascending order of temperature, then field."""
-    joined = schema.concat([part.drop_vars("run", errors="ignore") for part in parts], dim="run")
-    order = np.lexsort((joined["electric_field"].values, joined["temperature"].values))
-    return joined.isel(run=order).assign_coords(run=np.arange(joined.sizes["run"]))
+    return merge_runs(parts, "run", "electric_field")
 
 
 def run(
@@ -128,17 +133,7 @@ def run(
     FloatingPointError
         If the simulation blows up.
     """
-    tasks = split(options)
-    if checkpoint is not None and len(tasks) > 1:
-        raise ValueError(
-            f"{len(tasks)} runs have one checkpoint, expected one run. Run each of split(options)."
-        )
-    return merge(
-        [
-            _one(task, lambda f, n=n: progress((n + f) / len(tasks)), checkpoint)  # type: ignore[misc]
-            for n, task in enumerate(tasks)
-        ]
-    )
+    return merge(each_task(_one, split(options), progress, checkpoint))
 
 
 def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) -> xr.Dataset:

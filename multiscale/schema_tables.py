@@ -140,6 +140,20 @@ _GLE = {
         "temperature axis lag", "1", "the same from the embedded equation"
     ),
     "passivity_margin": optional("temperature axis", "1/ps", "least real part of K(iw)"),
+    "fdt_frequency": optional("temperature axis band", "1/ps", "angular frequency of band", False),
+    **optional_with_error(
+        "temperature axis band", "1", "noise spectrum over 2 kT m Re K", "fdt_ratio"
+    ),
+    "j_statistic": optional("temperature axis", "1", "J of the test of over-identification"),
+    "j_freedom": optional("temperature axis", "1", "degrees of freedom of J"),
+    "j_p_value": optional("temperature axis", "1", "chance of a larger J if the equation holds"),
+    "barrier_position": optional("temperature axis", "C/m^2", "top of the barrier", False),
+    "barrier_frequency": optional("temperature axis", "1/ps", "sqrt(-U''/m) at the top", False),
+    "grote_hynes_rate": optional("temperature axis", "1/ps", "rate z of Grote and Hynes", False),
+    **optional_with_error(
+        "temperature axis", "1/ps", "kernel K(z) at that rate", "grote_hynes_friction"
+    ),
+    "transmission": optional("temperature axis", "1", "rate over transition-state theory", False),
     "volume": Variable("temperature", "angstrom^3", "mean volume of the supercell"),
 }
 

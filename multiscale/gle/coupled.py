@@ -20,7 +20,9 @@ from multiscale.gle.coupled_likelihood import (
     noise_ratio,
 )
 from multiscale.gle.coupled_pursuit import CoupledFit, pole_amplitudes, pursue, resampled
+from multiscale.gle.diagnosis import coupled_over_identified
 from multiscale.gle.pursuit import Limits
+from multiscale.gle.specification import Specification, specification_check
 from multiscale.gle.spectra import N_GROUPS, bin_edges, motion_ends, transform
 from multiscale.gle.validation import Check, drift_check, noise_check, thermal_check, window_check
 
@@ -46,6 +48,7 @@ class CoupledKernel(NamedTuple):
     tilt: Array  # (d, d) added to the slope of the mean force, eV/unit^2
     kT: float  # eV  # noqa: N815
     passivity_margin: float  # least eigenvalue of Re K(i w) over frequencies, 1/ps
+    specification: Specification  # fluctuation-dissipation ratios by band, and the J-test
     checks: tuple[Check, ...]
 
 
@@ -97,8 +100,10 @@ def extract_coupled_kernel(  # noqa: PLR0913 (all but four have a default)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     samples = [resampled(fit, bath, grouped.average(rng), limits) for _ in range(n_bootstrap)]
     lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
+    specified = coupled_over_identified(fit.model, bath, spectra)
     checks = _checks(fit, bath, spectra, records, dt, window)
-    return _report(fit, kT, lag, samples, checks)
+    verdict = (*checks, specification_check(specified))
+    return _report(fit, kT, lag, samples, specified, verdict)
 
 
 def _records(trajectory: Sequence[Array], window: float, dt: float) -> list[Array]:
@@ -237,6 +242,7 @@ def _report(
     kT: float,
     lag: Array,
     samples: list[CoupledModel],
+    specified: Specification,
     checks: tuple[Check, ...],
 ) -> CoupledKernel:
     rate, amplitude, mass = _scaled(fit.model)
@@ -257,5 +263,5 @@ def _report(
     return CoupledKernel(
         lag, K, error(curves, K), friction, error(frictions, friction), mass,
         error([m for _, _, m in others], np.zeros(shape)), rate, amplitude, theta, kT,
-        coupled_passivity_margin(rate, amplitude), checks,
+        coupled_passivity_margin(rate, amplitude), specified, checks,
     )  # fmt: skip

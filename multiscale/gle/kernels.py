@@ -13,21 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.gle.averaging import averaged, shares
+from multiscale.gle.barrier import Barrier, at_barrier, barrier_top, force_through
+from multiscale.gle.diagnosis import (
+    fdt_residual,
+    fit_checks,
+    mass_guess,
+    over_identified,
+    relaxation_time,
+)
 from multiscale.gle.forces import PolynomialForce, confining_mean_force
-from multiscale.gle.likelihood import Bath, Model, impedance, noise_ratio
+from multiscale.gle.likelihood import Bath, Model
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin, poles
 from multiscale.gle.orthogonal import orthogonal_checks
 from multiscale.gle.pursuit import TRIAL, Fit, Limits, refine, search
+from multiscale.gle.specification import Specification, specification_check
 from multiscale.gle.spectra import N_GROUPS, Spectra, average, grouped_spectra, motion_ends
 from multiscale.gle.validation import (
     Check,
     drift_check,
-    frames_check,
     mass_check,
-    noise_check,
     records_of,
     thermal_check,
-    window_check,
 )
 
 Array = NDArray[np.float64]
@@ -37,6 +43,7 @@ MeanForce = PolynomialForce | Callable[[Array], Array] | Sequence[Array]
 BAND = 0.5  # share of the Nyquist frequency that may enter the likelihood
 MASS_ERROR = 0.1  # <v^2> of the resolved band is trusted this far; matters for short runs only
 MARGIN = 1.3  # of the frequency where the motion ends: above it is only numerical noise
+SEEN = 100_000  # frames of a record that tell where x has been
 
 
 class Kernel(NamedTuple):
@@ -58,7 +65,9 @@ class Kernel(NamedTuple):
     fdt_residual: Array  # (n_lags,) <R(t) R(0)>/(m kT) - K(t) inside the resolved band, 1/ps^2
     friction_samples: Array  # (n_bootstrap,) 1/ps
     mass_samples: Array  # (n_bootstrap,) eV ps^2/unit^2
-    passivity_margin: float
+    passivity_margin: float  # least Re K(i w), 1/ps
+    specification: Specification  # fluctuation-dissipation ratios by band, and the J-test
+    barrier: Barrier  # the kernel at the rate at which the mean force's barrier is left
     checks: tuple[Check, ...]
 
 
@@ -74,6 +83,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     mean_force_error: float | None = None,
     mass: float | None = None,
     bath_friction: float = 0.0,
+    barrier: tuple[float, float] | None = None,
     n_bootstrap: int = 40,
     seed: int = 0,
 ) -> Kernel:
@@ -96,6 +106,8 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
         the spectrum. The mass is always fitted.
     bath_friction : friction of a Langevin thermostat on all atoms, 1/ps. It damps x without memory;
         it is known, so it is kept out of the kernel and the reported friction.
+    barrier : position of the top of a barrier and F' there, eV/unit^2, for a run that stays in its
+        well; else the highest top of the mean force inside the run
     n_bootstrap : refits for the error bars; 0 gives NaN errors
     seed : of the bootstrap
 
@@ -107,39 +119,37 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     _positive(dt=dt, kT=kT, window=window, n_modes=n_modes)
     records = records_of(trajectory)
     _long_enough(records, dt, window)
-    forces = _forces(records, kT, mean_force)
+    push, forces = _forces(records, kT, mean_force)
     if mean_force_error is None:
         mean_force_error = 1.0 if mean_force is None else 0.0
     curvature = sum(float(F @ F) for F in forces) / sum(F.size for F in forces) / kT
     band = min(BAND * np.pi / dt, MARGIN * motion_ends(records, dt))
     limits = Limits(1 / window, band)
     pairs = list(zip(records, forces, strict=True))
-    grouped = grouped_spectra(
-        pairs,
-        dt,
-        resolution=np.pi / (4 * window),
-        band=band,
-        edge=20 * window,
-    )
+    width = np.pi / (4 * window)
+    grouped = grouped_spectra(pairs, dt, resolution=width, band=band, edge=20 * window)
     spectra = average(grouped)
-    guess = mass if mass is not None else _mass_guess(spectra, kT)
+    guess = mass if mass is not None else mass_guess(spectra, kT)
     bath = Bath(kT, curvature, mean_force_error, guess, MASS_ERROR, bath_friction)
     fits = search(bath, spectra, limits, mass=guess, n_modes=n_modes)
     fit = averaged(fits)
     lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
     samples = _bootstrap(fits, bath, grouped, limits, n_bootstrap, seed)
-    relaxation = _relaxation_time(spectra)
+    slope = fit.model.tilt * curvature
+    top = _top(push, records, slope) or barrier
+    specified = over_identified(fit.model, bath, spectra)
     checks = (
-        drift_check(records, relaxation, dt),
+        drift_check(records, relaxation_time(spectra), dt),
         thermal_check(records),
-        mass_check(fit.model.mass / _mass_guess(spectra, kT)),
-        *_fit_checks(fit.model, bath, spectra, window, dt),
+        mass_check(fit.model.mass / mass_guess(spectra, kT)),
+        *fit_checks(fit.model, bath, spectra, window, dt),
+        specification_check(specified),
         *orthogonal_checks(
             pairs, dt, *poles(fit.model.network), mass=fit.model.mass, band=band,
-            white=bath_friction, tilt=fit.model.tilt * curvature, window=window,
+            white=bath_friction, tilt=slope, window=window,
         ),
     )  # fmt: skip
-    return _report(fit, bath, spectra, lag, samples, checks)
+    return _report(fit, bath, spectra, lag, samples, (specified, top, checks))
 
 
 def _positive(**numbers: float) -> None:
@@ -166,31 +176,28 @@ def _forces(
     records: Sequence[Array],
     kT: float,
     mean_force: MeanForce | None,
-) -> list[Array]:
-    if mean_force is None:
-        fitted = confining_mean_force(np.concatenate(records), kT)
-        return [fitted(x) for x in records]
-    if callable(mean_force):
-        return [np.asarray(mean_force(x), np.float64) for x in records]
-    forces = records_of(list(mean_force))
+) -> tuple[Callable[[Array], Array], list[Array]]:
+    """Return F as a function of x, and its values along the records."""
+    known = confining_mean_force(np.concatenate(records), kT) if mean_force is None else mean_force
+    if callable(known):
+        return known.__call__, [np.asarray(known(x), np.float64) for x in records]
+    forces = records_of(list(known))
     if [x.shape for x in records] != [F.shape for F in forces]:
         raise ValueError(
             f"mean_force has lengths {[F.size for F in forces]}, expected "
             f"{[x.size for x in records]}. Give one value per frame."
         )
-    return forces
+    return force_through(np.concatenate(records), np.concatenate(forces)), forces
 
 
-def _mass_guess(spectra: Spectra, kT: float) -> float:
-    """Return kT/<v^2> with the velocity spectrum integrated over the band (an upper bound)."""
-    width = np.gradient(spectra.omega)
-    return float(kT * np.pi / np.sum(width * spectra.omega**2 * spectra.xx))
-
-
-def _relaxation_time(spectra: Spectra) -> float:
-    """Return the integral correlation time of x, ps, from its spectrum at zero frequency."""
-    variance = np.sum(np.gradient(spectra.omega) * spectra.xx) / np.pi
-    return float(0.5 * np.mean(spectra.xx[:3]) / variance)
+def _top(
+    force: Callable[[Array], Array], records: Sequence[Array], slope: float
+) -> tuple[float, float] | None:
+    """Return the highest top of F(x) + slope (x - <x>) where the run has been, and F' there."""
+    x = np.concatenate([record[:: max(1, record.size // SEEN)] for record in records])
+    low, high = np.quantile(x, [1e-3, 1 - 1e-3])
+    mean = float(x.mean())
+    return barrier_top(lambda y: np.asarray(force(y) + slope * (y - mean)), low, high)
 
 
 def _bootstrap(
@@ -208,36 +215,20 @@ def _bootstrap(
     return [refine(fits[i].model, bath, spectra, limits, TRIAL).model for i, spectra in pairs]
 
 
-def _fit_checks(
-    model: Model, bath: Bath, spectra: Spectra, window: float, dt: float
-) -> tuple[Check, ...]:
-    rate, amplitude = poles(model.network)
-    total = friction_of(rate, amplitude)
-    late = friction_of(rate, amplitude * np.exp(-rate * window))
-    Z, K = impedance(model, bath, spectra.omega)
-    S = 2 * bath.kT * model.mass * K.real / np.abs(Z + bath.curvature) ** 2
-    inside = np.sum(np.gradient(spectra.omega) * spectra.omega**2 * S) / np.pi
-    outside = 1 - float(inside) * model.mass / bath.kT
-    return (
-        window_check(abs(late) / total, window),
-        frames_check(outside, dt),
-        noise_check(noise_ratio(model, bath, spectra), spectra.weight),
-    )
-
-
 def _report(
     fit: Fit,
     bath: Bath,
     spectra: Spectra,
     lag: Array,
     samples: list[Model],
-    checks: tuple[Check, ...],
+    verdict: tuple[Specification, tuple[float, float] | None, tuple[Check, ...]],
 ) -> Kernel:
-    model = fit.model
+    model, (specified, top, checks) = fit.model, verdict
     rate, amplitude = poles(model.network)
-    curves = np.array([kernel_at(*poles(s.network), lag) for s in samples]).reshape(-1, lag.size)
-    frictions = np.array([friction_of(*poles(s.network)) for s in samples])
-    masses = np.array([s.mass for s in samples])
+    resampled = [(*poles(s.network), s.mass) for s in samples]
+    curves = np.array([kernel_at(r, A, lag) for r, A, _ in resampled]).reshape(-1, lag.size)
+    frictions = np.array([friction_of(r, A) for r, A, _ in resampled])
+    masses = np.array([m for _, _, m in resampled])
     few = len(samples) < 2
     curve, total = kernel_at(rate, amplitude, lag), np.array(friction_of(rate, amplitude))
     # resampling N groups shows (N - 1)/N of the variance
@@ -256,10 +247,12 @@ def _report(
         curvature=bath.curvature,
         kT=bath.kT,
         bath_friction=bath.white,
-        fdt_residual=_fdt_residual(model, bath, spectra, lag),
+        fdt_residual=fdt_residual(model, bath, spectra, lag),
         friction_samples=frictions,
         mass_samples=masses,
         passivity_margin=passivity_margin(rate, amplitude),
+        specification=specified,
+        barrier=at_barrier(top, (rate, amplitude, model.mass), resampled, bath.white),
         checks=checks,
     )
 
@@ -275,14 +268,6 @@ def _spread(samples: Array) -> Array:
 def _about(samples: Array, reported: Array) -> Array:
     """Return the root mean square of samples about what is reported: spread and bias together."""
     return np.asarray(np.sqrt(np.sum((samples - reported) ** 2, 0) / (len(samples) - 1)))
-
-
-def _fdt_residual(model: Model, bath: Bath, spectra: Spectra, lag: Array) -> Array:
-    """Return the cosine transform of noise spectrum/(m kT) - 2 Re K over the band, (n_lags,)."""
-    _, K = impedance(model, bath, spectra.omega)
-    excess = (noise_ratio(model, bath, spectra) - 1) * 2 * K.real
-    width = np.gradient(spectra.omega)
-    return np.asarray(np.cos(np.multiply.outer(lag, spectra.omega)) @ (excess * width) / np.pi)
 
 
 def mean_force_of(trajectory: Array | Sequence[Array], kT: float) -> PolynomialForce:

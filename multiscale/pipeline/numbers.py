@@ -213,7 +213,22 @@ def _gle(ds: xr.Dataset) -> Iterator[Row]:
         for axis in ds["axis"].values:
             one = ds.sel(temperature=T, axis=axis)
             error = _value(one, "friction_stderr")
-            yield Row("friction", f"{T:g} K, {axis}", float(one["friction"]), error, "1/ps")
+            at = f"{T:g} K, {axis}"
+            yield Row("friction", at, float(one["friction"]), error, "1/ps")
+            z = _value(one, "grote_hynes_rate")
+            if z > 0:
+                error = _value(one, "grote_hynes_friction_stderr")
+                value = float(one["grote_hynes_friction"])
+                note = f"what counts over the barrier, left at z = {z:.3g} 1/ps"
+                yield Row("kernel at the Grote-Hynes rate", at, value, error, "1/ps", note=note)
+            if "j_p_value" in one:
+                freedom = int(one["j_freedom"])
+                note = f"J = {float(one['j_statistic']):.0f} for {freedom} degrees of freedom"
+                p, nan = float(one["j_p_value"]), float("nan")
+                yield Row("p value of the equation", at, p, nan, "", note=note)
+            if "passivity_margin" in one:
+                least = float(one["passivity_margin"])
+                yield Row("least Re K(iω)", at, least, float("nan"), "1/ps")
 
 
 def _hysteresis(ds: xr.Dataset) -> Iterator[Row]:

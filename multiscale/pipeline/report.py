@@ -224,6 +224,8 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
             )
         if "fdt_residual" in ds:
             drawn["Fluctuation-dissipation residual"] = lambda: plotting.dissipation_residual(ds)
+        if "fdt_ratio" in ds:
+            drawn["Fluctuation-dissipation ratio"] = lambda: plotting.dissipation_ratio(ds)
         return drawn
     loops: dict[str, Callable[[], Any]] = {"Polarization against field": lambda: plotting.loops(ds)}
     if "elapsed" in ds:

@@ -18,7 +18,12 @@ stage itself does not trust is said on the figure.
 """
 
 from multiscale.plotting.free_energy import energy_and_entropy, size_study
-from multiscale.plotting.gle import dissipation_residual, kernels, velocity_autocorrelation
+from multiscale.plotting.gle import (
+    dissipation_ratio,
+    dissipation_residual,
+    kernels,
+    velocity_autocorrelation,
+)
 from multiscale.plotting.gradient import long_waves
 from multiscale.plotting.hysteresis import butterflies, loops, switching_currents
 from multiscale.plotting.landau import candidates, coefficients, laws, profiles, strain_coupling
@@ -42,6 +47,7 @@ __all__ = [
     "candidates",
     "coefficients",
     "convergence",
+    "dissipation_ratio",
     "dissipation_residual",
     "energy_and_entropy",
     "film_phases",

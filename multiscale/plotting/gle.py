@@ -61,6 +61,27 @@ def dissipation_residual(gle: xr.Dataset) -> Figure:
     return style.tell_doubts(figure, gle)
 
 
+def dissipation_ratio(gle: xr.Dataset) -> Figure:
+    """Draw noise spectrum over 2 kT m Re K by band with errors, and the p value of the J-test."""
+    figure, axes = _per_axis(gle)
+    colours = style.temperature_colours(gle["temperature"].values)
+    for ax, axis in zip(axes, gle["axis"].values, strict=True):
+        for t in gle["temperature"].values:
+            one = gle.sel(temperature=t, axis=axis)
+            label = f"{t:g} K, p = {float(one['j_p_value']):.2g}"
+            ax.errorbar(
+                one["fdt_frequency"].values, one["fdt_ratio"].values,
+                one["fdt_ratio_stderr"].values, fmt=".", markersize=3, linewidth=0.8,
+                color=colours[float(t)], label=label,
+            )  # fmt: skip
+        ax.axhline(1, color="#888", linewidth=0.6)
+        ax.set_xscale("log")
+        ax.set_xlabel("ω (1/ps)")
+        style.legend(ax)
+    axes[0].set_ylabel("⟨|R|²⟩ / 2kT m Re K")
+    return style.tell_doubts(figure, gle)
+
+
 def embedded_kernel(one: xr.Dataset, lag: Array) -> Array:
     """Return Re sum_k amplitude_k exp(-rate_k t) in 1/ps^2 of one temperature and axis."""
     rate = one["rate_real"].values + 1j * one["rate_imag"].values

@@ -8,9 +8,8 @@ mass d2P/dt2 = F(P) - mass int K(s) dP/dt(t - s) ds + R. Axes that the phase mak
 one kernel. The run is periodic with fixed charges: no depolarizing field enters.
 """
 
-import json
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -18,7 +17,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from multiscale import gle, landau, schema
+from multiscale.gle.barrier import barrier_top
 from multiscale.gle.orientation import Oriented, orient
+from multiscale.stages.gle_result import Part, doubts, pack
 from multiscale.stages.options import (
     Checkpoint,
     PerPicosecond,
@@ -56,17 +57,6 @@ class Options(StageOptions, frozen=True):
     )
     n_bootstrap: int = Field(40, ge=2, le=1000, description="refits for the error bars")
     replicas: int = Field(64, ge=1, description="replicas of the check by simulation")
-
-
-class _Part(NamedTuple):
-    """What one group of equivalent axes gives."""
-
-    axes: tuple[int, ...]
-    kernel: gle.Kernel
-    measured: Array  # velocity autocorrelation, normalised (n_lags,)
-    error: Array
-    model: Array
-    stiffness_ratio: float  # Landau over data
 
 
 def split(options: Options) -> list[Options]:
@@ -110,9 +100,10 @@ def run(
         here = md.sel(temperature=T)
         points.append(_temperature(here, _model_at(model, float(T), options), dt, options))
         progress((i + 1) / n)
-    ds = _pack(md, points, options)
+    ds = pack(md, points, _volume(md), _bath_friction(md, options))
+    ds.attrs["mean_force"] = options.mean_force
     for value, (oriented, parts) in zip(md["temperature"].values, points, strict=True):
-        ds = _doubts(ds, float(value), oriented, parts)
+        ds = doubts(ds, float(value), oriented, parts)
     return schema.finish("gle", ds)
 
 
@@ -155,7 +146,7 @@ def _bath_friction(md: xr.Dataset, options: Options) -> float:
 
 def _temperature(
     md: xr.Dataset, coefficients: Array, dt: float, options: Options
-) -> tuple[Oriented, list[_Part]]:
+) -> tuple[Oriented, list[Part]]:
     P = md["polarization"].values.astype(np.float64)
     gle.finite_frames(P)
     oriented = orient(P)
@@ -173,7 +164,7 @@ def _part(
     dt: float,
     bath: float,
     options: Options,
-) -> _Part:
+) -> Part:
     P, kT = oriented.polarization, KB * T
     records = [P[w, :, axis] for axis in axes for w in range(len(P))]
     scale = volume / J_PER_M3  # eV per J/m^3
@@ -181,16 +172,36 @@ def _part(
     if options.mean_force == "landau":
         forces = -scale * landau.field(P, coefficients)
         force = [forces[w, :, axis] for axis in axes for w in range(len(P))]
+    top = _landau_top(oriented, axes, scale, coefficients)
     kernel = gle.extract_kernel(
         records, dt, kT, force, window=options.window, n_modes=options.n_modes,
         lag_step=options.lag_step, n_bootstrap=options.n_bootstrap,
-        mean_force_error=1.0, bath_friction=bath, seed=options.seed,
+        mean_force_error=1.0, bath_friction=bath, barrier=top,
+        seed=options.seed,
     )  # fmt: skip
     curvature = landau.curvature(P, coefficients)[..., axes, axes].mean() * scale
     stiffness = kernel.curvature * (1 - kernel.tilt)
     rng = stream(options.seed, millikelvin(T), axes[0])
     curves = _velocities(records, kernel, dt, options, rng)
-    return _Part(axes, kernel, *curves, float(curvature / stiffness))
+    return Part(axes, kernel, *curves, float(curvature / stiffness))
+
+
+def _landau_top(
+    oriented: Oriented, axes: tuple[int, ...], scale: float, coefficients: Array
+) -> tuple[float, float] | None:
+    """Return the top of the Landau energy along an axis: P in C/m^2, and F' there in eV/unit^2.
+
+    The other components stay at their means; scale is eV per J/m^3.
+    """
+    here = np.array(oriented.mean, float)
+
+    def force(along: Array) -> Array:
+        P = np.broadcast_to(here, (*along.shape, 3)).copy()
+        P[..., axes[0]] = along
+        return np.asarray(-scale * landau.field(P, coefficients)[..., axes[0]])
+
+    reach = 1.2 * float(np.abs(oriented.polarization).max())
+    return barrier_top(force, -reach, reach)
 
 
 def _velocities(
@@ -205,96 +216,3 @@ def _velocities(
     if kernel.lag[1] - kernel.lag[0] < dt:
         at = np.unique(at)
     return measured[at] / measured[0], error[at] / measured[0], model[at] / model[0]
-
-
-def _pack(
-    md: xr.Dataset, points: list[tuple[Oriented, list[_Part]]], options: Options
-) -> xr.Dataset:
-    """Return the Dataset of all temperatures, every axis with the kernel of its group."""
-    by_axis = [[_of_axis(parts, axis) for axis in range(3)] for _, parts in points]
-    n_modes = max(part.kernel.rate.size for row in by_axis for part in row)
-
-    def each(get: Any) -> Array:
-        return np.array([[get(part) for part in row] for row in by_axis])
-
-    def padded(get: Any, fill: complex) -> Array:
-        def pad(part: _Part) -> Any:
-            values = get(part.kernel)
-            return np.pad(values, (0, n_modes - values.size), constant_values=fill)
-
-        return each(pad)
-
-    rate, amplitude = padded(lambda k: k.rate, 1), padded(lambda k: k.amplitude, 0)
-    TA = ("temperature", "axis")
-    TAL, TAM = (*TA, "lag"), (*TA, "mode")
-    STA = ("sample", *TA)
-    unit_m, unit_f = {"units": "eV*ps^2*m^4/C^2"}, {"units": "1/ps"}
-    variables: dict[str, Any] = {
-        "kernel": (TAL, each(lambda p: p.kernel.kernel)),
-        "kernel_stderr": (TAL, each(lambda p: p.kernel.stderr)),
-        "mass": (TA, each(lambda p: p.kernel.mass)),
-        "mass_stderr": (TA, each(lambda p: p.kernel.mass_stderr), unit_m),
-        "mass_sample": (STA, np.moveaxis(each(lambda p: p.kernel.mass_samples), -1, 0), unit_m),
-        "friction": (TA, each(lambda p: p.kernel.friction)),
-        "friction_stderr": (TA, each(lambda p: p.kernel.friction_stderr)),
-        "friction_sample": (
-            STA, np.moveaxis(each(lambda p: p.kernel.friction_samples), -1, 0), unit_f,
-        ),
-        "rate_real": (TAM, rate.real),
-        "rate_imag": (TAM, rate.imag),
-        "amplitude_real": (TAM, amplitude.real),
-        "amplitude_imag": (TAM, amplitude.imag),
-        "fdt_residual": (TAL, each(lambda p: p.kernel.fdt_residual / p.kernel.kernel[0])),
-        "velocity_autocorrelation": (TAL, each(lambda p: p.measured)),
-        "velocity_autocorrelation_model": (TAL, each(lambda p: p.model)),
-        "passivity_margin": (TA, each(lambda p: p.kernel.passivity_margin)),
-        "volume": ("temperature", _volume(md)),
-        "mean_polarization": (TA, np.array([o.mean for o, _ in points]), {"units": "C/m^2"}),
-    }  # fmt: skip
-    attrs = {k: md.attrs[k] for k in ("definition", "reference_structure", "formula_units")}
-    attrs["frame"] = (
-        "each walker is turned by the cubic symmetry that brings its largest mean component to +z"
-    )
-    attrs["equivalent_axes"] = json.dumps([o.groups for o, _ in points])
-    attrs["mean_force"] = options.mean_force
-    attrs["bath_friction"] = f"{_bath_friction(md, options):g} 1/ps, not in friction and kernel"
-    attrs["convention"] = (
-        "m dv/dt = F - m int K(s) v(t-s) ds + R, <R(t)R(0)> = m kT K(t); "
-        "K(t) = Re sum amplitude exp(-rate t); fdt_residual is relative to K(0); unused modes have "
-        "amplitude 0 and rate 1"
-    )
-    coords = {"temperature": md["temperature"].values, "lag": by_axis[0][0].kernel.lag}
-    return xr.Dataset(variables, coords, attrs)
-
-
-def _of_axis(parts: list[_Part], axis: int) -> _Part:
-    return next(part for part in parts if axis in part.axes)
-
-
-def _doubts(ds: xr.Dataset, T: float, oriented: Oriented, parts: list[_Part]) -> xr.Dataset:
-    """Add what speaks for and against the kernels of one temperature."""
-    for part in parts:
-        where = f"{''.join('xyz'[a] for a in part.axes)} at {T:g} K"
-        for c in part.kernel.checks:
-            ds = schema.add_trust(
-                ds, f"{c.check} {where}", c.value, expected=c.expected, ok=c.ok,
-                message=c.message[0].upper() + c.message[1:] + ".",
-            )  # fmt: skip
-        ratio = part.stiffness_ratio
-        ds = schema.add_trust(
-            ds, f"Landau stiffness {where}", ratio, expected="between 0.5 and 2 of the run's",
-            ok=0.5 < ratio < 2,
-            message="Ratio of the Landau model's stiffness to that of the run's fluctuations: if "
-            "off, the run is too short, left its well, or the Landau fit misses the minimum.",
-        )  # fmt: skip
-        off = float(np.sqrt(np.mean((part.model - part.measured) ** 2)))
-        ds = schema.add_trust(
-            ds, f"velocity autocorrelation {where}", off, expected="rms deviation below 0.1",
-            ok=off < 0.1,
-            message="Deviation of the simulated generalised Langevin equation from the run.",
-        )  # fmt: skip
-    switched = len(oriented.left_out)
-    return schema.add_trust(
-        ds, f"walkers that switched at {T:g} K", switched, expected="0", ok=switched == 0,
-        message="Walkers whose polarization switched while the others' did not were left out.",
-    )  # fmt: skip

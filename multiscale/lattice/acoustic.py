@@ -12,15 +12,34 @@ what integrating them out does to the statistics of the modes (Nishimatsu et al.
 (2008)): E = -1/2 sum_k S*(k) A^-1(k) S(k).
 """
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
-
-from multiscale.lattice.parameters import Parameters
 
 Array = NDArray[np.float64]
 
 
-def acoustic_matrix(k: Array, p: Parameters) -> Array:
+class Elastic(Protocol):
+    """What has elastic constants of a cell, such as Parameters."""
+
+    @property
+    def b11(self) -> float:
+        """Return B11 in eV."""
+        ...
+
+    @property
+    def b12(self) -> float:
+        """Return B12 in eV."""
+        ...
+
+    @property
+    def b44(self) -> float:
+        """Return B44 in eV."""
+        ...
+
+
+def acoustic_matrix(k: Array, p: Elastic) -> Array:
     """Return A(k) of the corners in eV, shape (..., 3, 3), real and symmetric.
 
     A_xx = B11 (2 - 2 cos kx) + B44 (4 - 2 cos ky - 2 cos kz), A_xy = (B12 + B44) sin kx sin ky.
@@ -29,8 +48,8 @@ def acoustic_matrix(k: Array, p: Parameters) -> Array:
     ----------
     k : array, shape (..., 3)
         Wave vectors times the lattice constant, in radian.
-    p : Parameters
-        With b11, b12, b44.
+    p : Elastic
+        With b11, b12, b44, such as Parameters.
     """
     rise, sine = 2 - 2 * np.cos(k), np.sin(k)
     out = (p.b12 + p.b44) * sine[..., :, None] * sine[..., None, :]
@@ -40,7 +59,7 @@ def acoustic_matrix(k: Array, p: Parameters) -> Array:
     return np.asarray(out)
 
 
-def acoustic_response(k: Array, p: Parameters) -> Array:
+def acoustic_response(k: Array, p: Elastic) -> Array:
     """Return A(k)^-1 in 1/eV, zero at k = 0, where the strain is homogeneous.
 
     k and p as in acoustic_matrix().

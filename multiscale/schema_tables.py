@@ -214,6 +214,27 @@ _HYSTERESIS = {
     "coercive_field_down": optional("loop", "V/m", "coercive field of the falling branch", False),
     "switched_fraction": optional("loop", "1", "share of loops that switched", False),
     "switched": Variable("loop", "1", "whether the loop switched"),
+    "amplitude": optional("loop", "V/m", "largest field"),
+    "half_length": optional("loop", "m", "half length of the cell, moving walls"),
+    "internal_field": optional(_LOOP, "V/m", "field in the sample", False),
+    "electric_displacement": optional(_LOOP, "C/m^2", "D along the field", False),
+    "current_density": optional(_LOOP, "A/m^2", "current density, leakage included", False),
+    **optional_with_error("loop", "C/m^2", "", "switched_polarization"),
+    **optional_with_error("loop", "C/m^2", "", "nonswitched_polarization"),
+    "pulse_charge": optional("loop pulse", "C/m^2", "charge of a pulse up to its end", False),
+    "peak_field": optional("loop peak", "V/m", "field at a peak of the current", False),
+    "peak_charge": optional("loop peak", "C/m^2", "charge of a peak of the current", False),
+    "forc_density": optional(
+        "loop reversal_field forc_field", "C/m^2/(V/m)^2", "density of reversal curves", False
+    ),
+    "preisach_density": optional(
+        "loop coercivity bias", "C/m^2/(V/m)^2", "Preisach density", False
+    ),
+    "subloop_coercive_field": optional("loop subloop", "V/m", "of each amplitude", False),
+    "power_law_exponent": optional("series", "1", "b of E_c = A f^b", False),
+    "merz_activation_field": optional("series", "V/m", "of Merz walls in E_c(f)", False),
+    "growth_dimension": optional("series", "1", "d of the collapse X = f^-d Phi(E)", False),
+    "snapshot_field": optional("loop snapshot", "V/m", "field at each snapshot"),
     "polarization_field": optional(
         "loop snapshot x y z axis", "C/m^2", "polarization in the simulated volume"
     ),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.compiler import Compiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,3 +34,28 @@ def inlined(function: F) -> F:
     them two runs that shall be the same. Mark every function so that another one calls.
     """
     return cast(F, numba.njit(forceinline=True, **_OPTIONS)(function))
+
+
+def released(function: F) -> F:
+    """Return function compiled as by jit, and run without the lock of the interpreter.
+
+    Threads can then work on parts of the same arrays at once (`multiscale.mesoscale.threads`).
+    """
+    return cast(F, numba.njit(nogil=True, **_OPTIONS)(function))
+
+
+class _Apart(Compiler):  # type: ignore[misc]
+    """The compiler of numba with the promise that no two array arguments share memory."""
+
+    def __init__(self, *args: Any) -> None:
+        args[5].noalias = True  # typing context, target context, library, args, return type, flags
+        super().__init__(*args)
+
+
+def apart(function: F) -> F:
+    """Return function compiled as by jit, for arguments of which no two arrays share memory.
+
+    The promise lets loops over many arrays become vector instructions. Breaking it gives wrong
+    numbers without a word: call it with arrays of your own making only.
+    """
+    return cast(F, numba.njit(pipeline_class=_Apart, **_OPTIONS)(function))

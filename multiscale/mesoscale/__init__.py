@@ -19,7 +19,9 @@ The field model in one to three dimensions
     model        all terms of the energy and the forces that follow
     electrodes   open, shorted, or with a dielectric in series
     elasticity   strain in equilibrium, what holds the box; inhomogeneous: varying stiffness
-    pointwise    compiled passes over cells
+    energies     the terms of the energy
+    green        stress of waves of spontaneous strain, compiled
+    pointwise    compiled passes over cells; threads: shared among threads
     evolve       overdamped steps of second order, with error control
     inertial     steps with inertia, friction and memory
     relaxation   states of rest

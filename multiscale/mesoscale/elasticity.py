@@ -13,8 +13,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from multiscale.compiled import jit
+from multiscale.mesoscale.green import equilibrium
 from multiscale.mesoscale.grid import PAIRS, Grid, Modes
+from multiscale.mesoscale.threads import share
 
 Array = NDArray[np.float64]
 BOUNDARIES = {"free": (), "clamped": (0, 1, 2, 3, 4, 5), "film": (0, 1, 5)}
@@ -107,8 +108,9 @@ class Elasticity:
         real = modes.real.dtype
         x, y, z = (np.stack(k).astype(real) for k in zip(grid.odd_waves, grid.waves, strict=True))
         constants = np.array([*self.stiffness, 1.0], real)
-        pairs = modes.view(real).reshape(*modes.shape, 2)
-        _stress_modes(pairs, x, y, z, grid.rotation.astype(real), constants)
+        rows = modes.reshape(6, len(x[0]) * len(y[0]), -1).view(real)
+        waves = (x, y, np.repeat(z, 2, axis=1), grid.rotation.astype(real))
+        share(equilibrium, grid.workers, rows.shape[1], rows, *waves, constants, least=64)
         modes[:, 0, 0, 0] = self.mean_stress(np.asarray(mean, float), grid) * grid.size
 
 
@@ -151,57 +153,3 @@ def _turned(C: Array, B: Array) -> Array:
     """Return a stiffness after the rotation of strains by B."""
     inverse = np.linalg.inv(B)
     return np.asarray(inverse.T @ C @ inverse)
-
-
-@jit
-def _stress_modes(e: Array, x: Array, y: Array, z: Array, R: Array, C: Array) -> None:
-    """Write the stress over e0, both as pairs of real numbers (6, nx, ny, nz, 2).
-
-    x, y, z hold the odd and the full wave numbers of an axis. Complex numbers and integer factors
-    are avoided: numba would multiply them as such, or widen single precision.
-    """
-    ox, oy, oz, fx, fy, fz = x[0], y[0], z[0], x[1], y[1], z[1]
-    c12, c44, one = C[1], C[2], C[3]
-    shear = C[0] - c12
-    split, both = shear - c44 - c44, c12 + c44
-    for i in range(e.shape[1]):
-        for j in range(e.shape[2]):
-            for m in range(e.shape[3]):
-                a, b, c = ox[i], oy[j], oz[m]
-                alone = (fx[i] != 0) + (fy[j] != 0) + (fz[m] != 0) == 1
-                if alone and a * a + b * b + c * c == 0:
-                    # a wave with one Nyquist component keeps its direction, others have none
-                    a, b, c = fx[i], fy[j], fz[m]
-                k0 = R[0, 0] * a + R[0, 1] * b + R[0, 2] * c
-                k1 = R[1, 0] * a + R[1, 1] * b + R[1, 2] * c
-                k2 = R[2, 0] * a + R[2, 1] * b + R[2, 2] * c
-                q = k0 * k0 + k1 * k1 + k2 * k2
-                d0 = d1 = d2 = along = one - one
-                if q > 0:
-                    d0 = one / (c44 * q + split * k0 * k0)
-                    d1 = one / (c44 * q + split * k1 * k1)
-                    d2 = one / (c44 * q + split * k2 * k2)
-                    along = both / (one + both * (d0 * k0 * k0 + d1 * k1 * k1 + d2 * k2 * k2))
-                for r in range(2):
-                    e0, e1, e2 = e[0, i, j, m, r], e[1, i, j, m, r], e[2, i, j, m, r]
-                    trace = c12 * (e0 + e1 + e2)
-                    s0, s1, s2 = trace + shear * e0, trace + shear * e1, trace + shear * e2
-                    s3, s4, s5 = (
-                        c44 * e[3, i, j, m, r],
-                        c44 * e[4, i, j, m, r],
-                        c44 * e[5, i, j, m, r],
-                    )
-                    u0 = d0 * (s0 * k0 + s5 * k1 + s4 * k2)
-                    u1 = d1 * (s5 * k0 + s1 * k1 + s3 * k2)
-                    u2 = d2 * (s4 * k0 + s3 * k1 + s2 * k2)
-                    shared = along * (k0 * u0 + k1 * u1 + k2 * u2)
-                    u0 -= d0 * k0 * shared
-                    u1 -= d1 * k1 * shared
-                    u2 -= d2 * k2 * shared
-                    volume = c12 * (k0 * u0 + k1 * u1 + k2 * u2)
-                    e[0, i, j, m, r] = volume + shear * k0 * u0 - s0
-                    e[1, i, j, m, r] = volume + shear * k1 * u1 - s1
-                    e[2, i, j, m, r] = volume + shear * k2 * u2 - s2
-                    e[3, i, j, m, r] = c44 * (k1 * u2 + k2 * u1) - s3
-                    e[4, i, j, m, r] = c44 * (k0 * u2 + k2 * u0) - s4
-                    e[5, i, j, m, r] = c44 * (k0 * u1 + k1 * u0) - s5

@@ -9,7 +9,7 @@ variance 2 kT L / (dV dt) per cell and step.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from multiscale.mesoscale.grid import Array, Modes
 from multiscale.mesoscale.kinetics import StepTooLongError
 from multiscale.mesoscale.model import FieldModel, pair_matrix
 from multiscale.mesoscale.steps import exponential_weights
+from multiscale.mesoscale.threads import share
 
 
 class FieldState(NamedTuple):
@@ -37,7 +38,7 @@ class Matrices(NamedTuple):
     decay: Array
     first: Array
     second: Array
-    noise: Array
+    noise: Array  # (6, 0) at temperature zero
 
 
 @dataclass(eq=False)
@@ -88,7 +89,7 @@ class Evolution:
     def explicit(self, modes: Modes, E: ArrayLike) -> Modes:
         """Return the modes of the explicit force at P in a uniform field E, V/m."""
         P = self.model.grid.backward(modes.copy())
-        out = self.model.grid.forward(self.model.nonlinear_force(P, self.stabiliser))
+        out = self.model.grid.forward(self.model.nonlinear_force(P, self.stabiliser, out=P))
         out[:, 0, 0, 0] += np.asarray(E, float) * self.model.grid.size
         return out
 
@@ -101,11 +102,11 @@ class Evolution:
         """
         m = self.matrices(dt)
         N0 = self.explicit(state.modes, E0)
-        P = self._predict(state.modes, N0, m, xi)
+        P = np.empty_like(state.modes)
+        self._pass(pointwise.predict, state.modes, N0, m.decay, m.first, P)
+        self._kick(P, m, xi)
         N1 = self.explicit(P, E1)
-        error = pointwise.correct(
-            pointwise.as_pairs(P), pointwise.as_pairs(N1), pointwise.as_pairs(N0), m.second
-        )
+        error = sum(self._pass(pointwise.correct, P, N1, N0, m.second))
         self.model.grid.make_real(P)
         return FieldState(P, N0, state.time + dt, self._root_mean_square(error))
 
@@ -118,33 +119,30 @@ class Evolution:
         """
         m = self.matrices(dt)
         N = self.explicit(state.modes, E0)
-        P = self._predict(state.modes, N, m, xi)
-        error = 0.0
+        P, error = np.empty_like(N), 0.0
         if state.previous.size:
-            error = pointwise.correct(
-                pointwise.as_pairs(P),
-                pointwise.as_pairs(N),
-                pointwise.as_pairs(state.previous),
-                m.second,
-            )
+            old, weights = state.previous, (m.decay, m.first, m.second)
+            error = sum(self._pass(pointwise.advance, state.modes, N, old, weights, P))
+        else:
+            self._pass(pointwise.predict, state.modes, N, m.decay, m.first, P)
+        self._kick(P, m, xi)
         self.model.grid.make_real(P)
         return FieldState(P, N, state.time + dt, self._root_mean_square(error))
 
-    def _predict(self, modes: Modes, N: Modes, m: Matrices, xi: Array | None) -> Modes:
-        P = np.empty_like(modes)
-        pointwise.predict(
-            pointwise.as_pairs(modes),
-            pointwise.as_pairs(N),
-            m.decay,
-            m.first,
-            pointwise.as_pairs(P),
-        )
+    def _pass(self, function: Callable[..., Any], *args: Any) -> list[Any]:
+        """Run a compiled pass over modes, given as complex arrays, and matrices."""
+        modes = [isinstance(a, np.ndarray) and np.iscomplexobj(a) for a in args]
+        reals = [pointwise.as_reals(a) if m else a for a, m in zip(args, modes, strict=True)]
+        count = 2 * int(np.prod(self.model.grid.mode_shape))
+        return share(function, self.model.grid.workers, count, *reals)
+
+    def _kick(self, P: Modes, m: Matrices, xi: Array | None) -> None:
+        """Add thermal noise to modes, in place."""
         if xi is not None and self.model.kT > 0:
             white = self.model.grid.forward(np.asarray(xi, self.model.dtype))
             kick = np.empty_like(white)
-            pointwise.apply(m.noise, pointwise.as_pairs(white), pointwise.as_pairs(kick))
+            self._pass(pointwise.apply, m.noise, white, kick)
             P += kick
-        return P
 
     def _root_mean_square(self, total: float) -> float:
         """Return the root mean square over cells of half-space amplitudes summed in squares."""
@@ -219,13 +217,15 @@ def clamped_quartic(elasticity: Elasticity) -> NDArray[np.float64]:
 
 
 def _matrices(model: FieldModel, mobility: float, stabiliser: float, dt: float) -> Matrices:
-    out = np.empty((4, 6, *model.grid.mode_shape), model.dtype)
+    kinds = 4 if model.kT > 0 else 3
+    out = np.empty((kinds, 6, *model.grid.mode_shape), model.dtype)
     L = np.full((1, 1), mobility)
     thermal = np.sqrt(2 * model.kT / model.grid.volume)
     for block in model.grid.blocks():
         values, vectors = np.linalg.eigh(model.linear_matrix(block))
         rate = mobility * (2 * model.landau[0] + stabiliser + values)
-        for kind, weight in enumerate(exponential_weights(rate, L, dt, thermal)):
+        for kind, weight in enumerate(exponential_weights(rate, L, dt, thermal)[:kinds]):
             full = (vectors * weight[..., None, :]) @ np.swapaxes(vectors, -1, -2)
             out[kind, :, block] = pair_matrix(full)
-    return Matrices(*out.reshape(4, 6, -1))
+    rows = list(out.reshape(kinds, 6, -1))
+    return Matrices(*rows, *[np.empty((6, 0))] * (4 - kinds))

@@ -162,7 +162,7 @@ class FilmModel:
         assert self.elasticity is not None
         e0 = np.empty((6, *self.shape))
         Q = np.asarray(self.elasticity.electrostriction, float)
-        pointwise.spontaneous_strain(P.reshape(3, -1), Q, e0.reshape(6, -1))
+        pointwise.spontaneous_strain(P.reshape(3, -1), Q, e0.reshape(6, -1), 0, self.grid.size)
         still, columns = self._stress_law
         return np.asarray(still[:, None, None, None] + np.tensordot(columns, e0, axes=(0, 0)))
 
@@ -176,13 +176,14 @@ class FilmModel:
 
     def nonlinear_force(self, P: Array) -> Array:
         """Return -dF/dP without 2 a1, gradient and depolarization, V/m."""
-        out, flat = np.empty_like(P), P.reshape(3, -1)
+        out, n = np.empty_like(P), self.grid.size
+        rows = P.reshape(3, -1), pointwise.landau_constants(self.landau, 0.0, P.dtype)
         if self.elasticity is None:
-            pointwise.force_free(flat, self.landau, 0.0, out.reshape(3, -1))
+            pointwise.force_free(*rows, out.reshape(3, -1), 0, n)
         else:
-            s, Q = self.stress(P), np.asarray(self.elasticity.electrostriction, float)
-            args = (self.landau, 0.0, Q, s.reshape(6, -1), out.reshape(3, -1))
-            pointwise.force_strained(flat, *args)
+            Q = pointwise.strain_constants(self.elasticity.electrostriction, P.dtype)
+            s = self.stress(P).reshape(6, -1)
+            pointwise.force_strained(*rows, Q, s, out.reshape(3, -1), 0, n)
         return out if self.local_field is None else out + self.local_field
 
     def force(self, P: Array, voltage: ArrayLike = 0.0) -> Array:

@@ -17,6 +17,7 @@ from multiscale.mesoscale.evolve import clamped_quartic
 from multiscale.mesoscale.kinetics import StepTooLongError
 from multiscale.mesoscale.memory import drift_matrix, propagator
 from multiscale.mesoscale.model import FieldModel
+from multiscale.mesoscale.threads import share
 
 Array = NDArray[np.float64]
 
@@ -104,7 +105,9 @@ class Inertial:
         P, y = (np.empty_like(s.P), np.empty_like(s.y)) if reuse is None else reuse[:2]
         kick = 0.5 * self.dt / self.inertia
         flat = s.P.ravel(), s.y.reshape(len(s.y), -1), s.force.ravel()
-        pointwise.flow(*flat, flow, kick, 0.5 * self.dt, P.reshape(-1), y.reshape(len(y), -1))
+        out = P.reshape(-1), y.reshape(len(y), -1)
+        args = (*flat, flow, (kick, 0.5 * self.dt), out)
+        share(pointwise.flow, self.model.grid.workers, P.size, *args)
         if xi is not None and self.model.kT > 0:
             random = np.tensordot(noise, xi, axes=1)
             y += random

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from multiscale.mesoscale import pointwise, polynomial
+from multiscale.mesoscale import energies, pointwise, polynomial
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.grid import PAIRS, Grid, Modes
 from multiscale.mesoscale.inhomogeneous import equilibrium_stress
+from multiscale.mesoscale.threads import share
 from multiscale.units import EPSILON0
 
 Array = NDArray[Any]  # float32 or float64
+ALONE = 32768  # cells from which components are transformed one at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +151,8 @@ class FieldModel:
         assert self.elasticity is not None
         out = np.empty((6, *self.grid.shape), P.dtype)
         Q = np.asarray(self.elasticity.electrostriction, P.dtype)
-        pointwise.spontaneous_strain(P.reshape(3, -1), Q, out.reshape(6, -1))
+        args = (P.reshape(3, -1), Q, out.reshape(6, -1))
+        share(pointwise.spontaneous_strain, self.grid.workers, self.grid.size, *args)
         return out
 
     def stress(self, P: Array) -> Array:
@@ -158,35 +161,76 @@ class FieldModel:
         if self.relative_stiffness is not None:
             e0 = self.spontaneous_strain(P)
             return equilibrium_stress(self.elasticity, self.grid, self.relative_stiffness, e0)
-        modes = self.grid.forward(self.spontaneous_strain(P))
+        return self._homogeneous_stress(P).copy()
+
+    def _homogeneous_stress(self, P: Array) -> Array:
+        """Return `stress` in an array that the next call writes over."""
+        assert self.elasticity is not None
+        field, modes = self._buffers(P.dtype)
+        Q = np.asarray(self.elasticity.electrostriction, P.dtype)
+        args = (P.reshape(3, -1), Q, field.reshape(6, -1))
+        share(pointwise.spontaneous_strain, self.grid.workers, self.grid.size, *args)
+        for c in self._groups:
+            modes[c] = self.grid.forward(field[c])
         self.elasticity.stress_modes(modes, self.grid)
-        return self.grid.backward(modes)
+        for c in self._groups:
+            field[c] = self.grid.backward(modes[c])
+        return field
+
+    @cached_property
+    def _groups(self) -> list[slice]:
+        """Components that are transformed at once: few of a large box, to stay in the cache."""
+        size = 6 if self.grid.size < ALONE else 1
+        return [slice(c, c + size) for c in range(0, 6, size)]
+
+    def _buffers(self, dtype: Any) -> tuple[Array, Modes]:
+        """Return arrays for six fields and their modes; fresh ones cost page faults every step."""
+        if dtype not in self._kept:
+            modes = np.empty((6, *self.grid.mode_shape), np.result_type(dtype, np.complex64))
+            self._kept[dtype] = np.empty((6, *self.grid.shape), dtype), modes
+        return self._kept[dtype]
+
+    @cached_property
+    def _kept(self) -> dict[Any, tuple[Array, Modes]]:
+        return {}
 
     def strain(self, P: Array) -> Array:
         """Return the strain, engineering shear, crystal axes, shape (6, nx, ny, nz)."""
         assert self.elasticity is not None
-        elastic = np.tensordot(self.elasticity.compliance, self._reduced(self.stress(P)), axes=1)
+        elastic = np.tensordot(self.elasticity.compliance, self.reduced(self.stress(P)), axes=1)
         return np.asarray(self.spontaneous_strain(P) + elastic)
 
-    def _reduced(self, stress: Array) -> Array:
+    def reduced(self, stress: Array) -> Array:
         """Return stress over relative stiffness: what a crystal of C0 would feel at that strain."""
         return stress if self.relative_stiffness is None else stress / self.relative_stiffness
 
-    def nonlinear_force(self, P: Array, shift: float = 0.0) -> Array:
-        """Return -dF/dP without 2 a1, gradient and depolarization, plus shift P; V/m."""
-        out = np.empty_like(P)
-        flat, a = P.reshape(3, -1), np.asarray(self.landau, P.dtype)
+    def nonlinear_force(self, P: Array, shift: float = 0.0, out: Array | None = None) -> Array:
+        """Return -dF/dP without 2 a1, gradient and depolarization, plus shift P; V/m.
+
+        The result is written into out, which may be P itself.
+        """
+        quenched = self._quenched(P)
+        out = np.empty_like(P) if out is None else out
+        b = pointwise.landau_constants(self.landau, shift, P.dtype)
+        workers, n, end = self.grid.workers, self.grid.size, out.reshape(3, -1)
         if self.elasticity is None:
-            pointwise.force_free(flat, a, P.dtype.type(shift), out.reshape(3, -1))
+            share(pointwise.force_free, workers, n, P.reshape(3, -1), b, end)
         else:
-            Q = np.asarray(self.elasticity.electrostriction, P.dtype)
-            s = self.stress(P).reshape(6, -1)
-            pointwise.force_strained(flat, a, P.dtype.type(shift), Q, s, out.reshape(3, -1))
-        if self.local_field is not None:
-            out += self.local_field
-        if self.local_curvature is not None:
-            out -= self.local_curvature * P
+            Q = pointwise.strain_constants(self.elasticity.electrostriction, P.dtype)
+            uniform = self.relative_stiffness is None
+            s = self._homogeneous_stress(P) if uniform else self.stress(P)
+            args = (P.reshape(3, -1), b, Q, s.reshape(6, -1), end)
+            share(pointwise.force_strained, workers, n, *args)
+        if quenched is not None:
+            out += quenched
         return out
+
+    def _quenched(self, P: Array) -> Array | None:
+        """Return the field of the disorder at P, V/m."""
+        if self.local_curvature is None:
+            return self.local_field
+        shifted = -self.local_curvature * P
+        return np.asarray(shifted if self.local_field is None else shifted + self.local_field)
 
     @cached_property
     def linear_components(self) -> Array:
@@ -198,9 +242,13 @@ class FieldModel:
         """Return gradient and depolarization times P, V/m."""
         modes = self.grid.forward(P)
         out = np.empty_like(modes)
-        pairs = pointwise.as_pairs(modes), pointwise.as_pairs(out)
-        pointwise.apply(np.asarray(self.linear_components, P.dtype), *pairs)
+        self._apply(np.asarray(self.linear_components, P.dtype), modes, out)
         return self.grid.backward(out)
+
+    def _apply(self, matrix: Array, modes: Modes, out: Modes) -> None:
+        """Write matrices (6, mode) times modes."""
+        rows = pointwise.as_reals(modes), pointwise.as_reals(out)
+        share(pointwise.apply, self.grid.workers, rows[0].shape[1], matrix, *rows)
 
     def preconditioner(self, shift: float) -> Callable[[Array], Array]:
         """Return P -> (A/shift + 1)^(-1/2) P with A gradient and depolarization."""
@@ -214,7 +262,7 @@ class FieldModel:
         def apply(P: Array) -> Array:
             modes = self.grid.forward(P)
             out = np.empty_like(modes)
-            pointwise.apply(matrix, pointwise.as_pairs(modes), pointwise.as_pairs(out))
+            self._apply(matrix, modes, out)
             return self.grid.backward(out)
 
         return apply
@@ -227,53 +275,11 @@ class FieldModel:
 
     def energies(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> dict[str, float]:
         """Return the mean density of each term, J/m^3; their sum is what relaxation lowers."""
-        modes = self.grid.forward(P)
-        return {
-            "gradient": self._quadratic(modes, self.gradient_matrix),
-            "electrostatic": self._quadratic(modes, self.depolarization_matrix),
-            **self._local_energies(P, E),
-        }
+        return energies.by_term(self, P, E)
 
     def energy(self, P: Array, E: ArrayLike = (0.0, 0.0, 0.0)) -> float:
         """Return the mean energy density, J/m^3."""
-        quadratic = 0.5 * float(np.sum(P * self.linear_force(P))) / self.grid.size
-        return quadratic + sum(self._local_energies(P, E).values())
-
-    def _local_energies(self, P: Array, E: ArrayLike) -> dict[str, float]:
-        flat = P.reshape(1, 3, -1).astype(float)
-        out = {"landau": float(polynomial.energy_density(flat, self.landau[None]).mean())}
-        out["elastic"] = self._elastic_energy(P)
-        out["applied"] = -float(P.mean(axis=(1, 2, 3)) @ np.asarray(E, float))
-        out["disorder"] = 0.0
-        if self.local_field is not None:
-            out["disorder"] -= float(np.sum(self.local_field * P) / self.grid.size)
-        if self.local_curvature is not None:
-            out["disorder"] += float(np.sum(self.local_curvature * P**2) / (2 * self.grid.size))
-        return out
-
-    def _elastic_energy(self, P: Array) -> float:
-        if self.elasticity is None:
-            return 0.0
-        s = self.stress(P)
-        at_c0 = self._reduced(s).reshape(6, -1)
-        S = self.elasticity.compliance
-        stored = 0.5 * np.einsum("in,ij,jn->", s.reshape(6, -1), S, at_c0) / self.grid.size
-        e0 = self.spontaneous_strain(P).reshape(6, -1).mean(axis=1)
-        return float(stored - self.elasticity.work(at_c0.mean(axis=1), e0, self.grid))
-
-    def _quadratic(self, modes: Modes, matrix: Callable[[slice], Array]) -> float:
-        """Return half of P* A P per cell; modes that stand for two count twice."""
-        nz = self.grid.shape[2]
-        weight = np.full(self.grid.mode_shape[2], 2.0)
-        weight[0] = 1.0
-        if nz % 2 == 0:
-            weight[nz // 2] = 1.0
-        total = 0.0
-        for block in self.grid.blocks():
-            p = modes[:, block]
-            Ap = np.einsum("xyzij,jxyz->ixyz", matrix(block), p)
-            total += float((np.sum(np.conj(p) * Ap, axis=0).real @ weight).sum())
-        return 0.5 * total / self.grid.size**2
+        return energies.total(self, P, E)
 
 
 def pair_matrix(components: Array) -> Array:

@@ -1,127 +1,267 @@
 """Compiled passes over the cells of the field model: what happens at a point.
 
-Fields have shape (3, cell) and (6, cell); Voigt order xx yy zz yz xz xy. The polynomial is that
-of `multiscale.mesoscale.polynomial`.
+Fields have shape (3, cell) and (6, cell), modes (3, real) as pairs of real numbers; Voigt order
+xx yy zz yz xz xy. The polynomial is that of `multiscale.mesoscale.polynomial`. Every pass works
+on cells start to stop, for `threads.share`.
+
+A pass loads a block of cells into a small array, works there and stores the block: rows of one
+array at a constant distance are known not to overlap, so that the loops become vector
+instructions. Factors are multiplied into the constants beforehand: numba would widen single
+precision where it meets an integer.
 """
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from multiscale.compiled import inlined, jit
-from multiscale.mesoscale.polynomial import slope
+from multiscale.compiled import inlined, released
+from multiscale.mesoscale.threads import BLOCK, WIDTH
 
 Array = NDArray[Any]  # single or double precision: compiled for each
 
 
-@jit
-def spontaneous_strain(P: Array, Q: Array, out: Array) -> None:
-    """Write e0 = Q P P; Q is (Q11, Q12, Q44), m^4/C^2, and out has shape (6, cell)."""
-    q11, q12, q44 = Q[0], Q[1], Q[2]
-    for i in range(P.shape[1]):
-        x, y, z = P[0, i], P[1, i], P[2, i]
-        xx, yy, zz = x * x, y * y, z * z
-        out[0, i] = q11 * xx + q12 * (yy + zz)
-        out[1, i] = q11 * yy + q12 * (zz + xx)
-        out[2, i] = q11 * zz + q12 * (xx + yy)
-        out[3, i] = q44 * y * z
-        out[4, i] = q44 * x * z
-        out[5, i] = q44 * x * y
-
-
-@jit
-def force_free(P: Array, a: Array, shift: float, out: Array) -> None:
-    """Write -df/dP + 2 a1 P + shift P: the Landau force without its linear part, V/m."""
-    for i in range(P.shape[1]):
-        _landau_force(P, a, shift, out, i)
-
-
-@jit
-def force_strained(P: Array, a: Array, shift: float, Q: Array, s: Array, out: Array) -> None:
-    """Write the Landau force as above and that of the stress s (6, cell), Pa, on e0(P)."""
-    q11, q12, q44 = 2 * Q[0], 2 * Q[1], Q[2]
-    for i in range(P.shape[1]):
-        x, y, z = P[0, i], P[1, i], P[2, i]
-        s0, s1, s2, s3, s4, s5 = s[0, i], s[1, i], s[2, i], s[3, i], s[4, i], s[5, i]
-        _landau_force(P, a, shift, out, i)
-        out[0, i] += x * (q11 * s0 + q12 * (s1 + s2)) + q44 * (z * s4 + y * s5)
-        out[1, i] += y * (q11 * s1 + q12 * (s2 + s0)) + q44 * (x * s5 + z * s3)
-        out[2, i] += z * (q11 * s2 + q12 * (s0 + s1)) + q44 * (y * s3 + x * s4)
+@inlined
+def _load(w: Array, row: int, source: Array, first: int, n: int) -> None:
+    """Copy source (component, item) from item first into rows of w."""
+    for c in range(source.shape[0]):
+        x = source[c][first : first + n]  # from index 0 on, or numba minds negative indices
+        for i in range(n):
+            w[row + c, i] = x[i]
 
 
 @inlined
-def _landau_force(P: Array, a: Array, shift: float, out: Array, i: int) -> None:
-    x, y, z = P[0, i] * P[0, i], P[1, i] * P[1, i], P[2, i] * P[2, i]
-    out[0, i] = P[0, i] * (shift - 2 * slope(x, y, z, a))
-    out[1, i] = P[1, i] * (shift - 2 * slope(y, z, x, a))
-    out[2, i] = P[2, i] * (shift - 2 * slope(z, x, y, a))
+def _store(w: Array, row: int, target: Array, first: int, n: int) -> None:
+    for c in range(target.shape[0]):
+        x = target[c][first : first + n]
+        for i in range(n):
+            x[i] = w[row + c, i]
 
 
-@jit
-def apply(matrix: Array, modes: Array, out: Array) -> None:
-    """Write matrix times modes: (6, mode) symmetric in Voigt order, modes (3, mode, 2) as pairs."""
-    for i in range(modes.shape[1]):
-        for r in range(2):
-            x, y, z = modes[0, i, r], modes[1, i, r], modes[2, i, r]
-            out[0, i, r] = matrix[0, i] * x + matrix[5, i] * y + matrix[4, i] * z
-            out[1, i, r] = matrix[5, i] * x + matrix[1, i] * y + matrix[3, i] * z
-            out[2, i, r] = matrix[4, i] * x + matrix[3, i] * y + matrix[2, i] * z
+@released
+def spontaneous_strain(P: Array, Q: Array, out: Array, start: int, stop: int) -> None:
+    """Write e0 = Q P P; Q is (Q11, Q12, Q44), m^4/C^2, and out has shape (6, cell)."""
+    q11, q12, q44 = Q[0], Q[1], Q[2]
+    w = np.empty((9, WIDTH), P.dtype)
+    for first in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - first)
+        _load(w, 0, P, first, n)
+        for i in range(n):
+            x, y, z = w[0, i], w[1, i], w[2, i]
+            xx, yy, zz = x * x, y * y, z * z
+            w[3, i] = q11 * xx + q12 * (yy + zz)
+            w[4, i] = q11 * yy + q12 * (zz + xx)
+            w[5, i] = q11 * zz + q12 * (xx + yy)
+            w[6, i] = q44 * y * z
+            w[7, i] = q44 * x * z
+            w[8, i] = q44 * x * y
+        _store(w, 3, out, first, n)
 
 
-@jit
-def predict(P: Array, N: Array, d: Array, f: Array, out: Array) -> None:
-    """Write d P + f N for modes (3, mode, 2) and symmetric matrices (6, mode)."""
-    for i in range(P.shape[1]):
-        for r in range(2):
-            x, y, z = P[0, i, r], P[1, i, r], P[2, i, r]
-            u, v, w = N[0, i, r], N[1, i, r], N[2, i, r]
-            a = d[0, i] * x + d[5, i] * y + d[4, i] * z
-            b = d[5, i] * x + d[1, i] * y + d[3, i] * z
-            c = d[4, i] * x + d[3, i] * y + d[2, i] * z
-            out[0, i, r] = a + (f[0, i] * u + f[5, i] * v + f[4, i] * w)
-            out[1, i, r] = b + (f[5, i] * u + f[1, i] * v + f[3, i] * w)
-            out[2, i, r] = c + (f[4, i] * u + f[3, i] * v + f[2, i] * w)
+def landau_constants(a: ArrayLike, shift: float, dtype: Any) -> Array:
+    """Return shift and the factors of the Landau force of coefficients a (10,), shape (11,)."""
+    a = np.asarray(a, float)
+    return np.array([shift, *_FACTORS * a[[1, 2, 3, 4, 5, 6, 7, 8, 7, 9]]], dtype)
 
 
-@jit
-def correct(P: Array, N: Array, old: Array, m: Array) -> float:
+_FACTORS = 2.0 * np.array([2, 1, 3, 1, 1, 4, 3, 2, 1, 1])
+
+
+def strain_constants(Q: ArrayLike, dtype: Any) -> Array:
+    """Return the factors of the force of a stress: 2 Q11, 2 Q12, Q44 of Q (3,), m^4/C^2."""
+    return np.asarray(np.array([2.0, 2.0, 1.0]) * np.asarray(Q, float), dtype)
+
+
+@inlined
+def _slope(x: Any, y: Any, z: Any, b: Array) -> Any:
+    """Return shift - 2 df/d(Px^2) without a1; x, y, z are the squares of the components of P."""
+    s = y + z
+    q = y * y + z * z
+    xs = x * s
+    return (
+        b[0]
+        - b[1] * x
+        - b[2] * s
+        - b[3] * x * x
+        - b[4] * (xs + xs + q)
+        - b[5] * y * z
+        - x * (b[6] * x * x + b[7] * xs + b[8] * q)
+        - b[9] * (y * y * y + z * z * z)
+        - b[10] * y * z * (x + x + s)
+    )
+
+
+@released
+def force_free(P: Array, b: Array, out: Array, start: int, stop: int) -> None:
+    """Write shift P - df/dP + 2 a1 P, V/m: the Landau force without its linear part.
+
+    b are the `landau_constants`; out may be P.
+    """
+    w = np.empty((6, WIDTH), P.dtype)
+    for first in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - first)
+        _load(w, 0, P, first, n)
+        for i in range(n):
+            x, y, z = w[0, i] * w[0, i], w[1, i] * w[1, i], w[2, i] * w[2, i]
+            w[3, i] = w[0, i] * _slope(x, y, z, b)
+            w[4, i] = w[1, i] * _slope(y, z, x, b)
+            w[5, i] = w[2, i] * _slope(z, x, y, b)
+        _store(w, 3, out, first, n)
+
+
+@released
+def force_strained(
+    P: Array, b: Array, Q: Array, s: Array, out: Array, start: int, stop: int
+) -> None:
+    """Write the Landau force as above and that of the stress s (6, cell), Pa, on e0(P).
+
+    Q are the `strain_constants`; out may be P.
+    """
+    over, q12, q44 = Q[0] - Q[1], Q[1], Q[2]
+    w = np.empty((12, WIDTH), P.dtype)
+    for first in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - first)
+        _load(w, 0, P, first, n)
+        _load(w, 3, s, first, n)
+        for i in range(n):
+            u, v, t = w[0, i], w[1, i], w[2, i]
+            x, y, z = u * u, v * v, t * t
+            s0, s1, s2, s3, s4, s5 = w[3, i], w[4, i], w[5, i], w[6, i], w[7, i], w[8, i]
+            along = q12 * (s0 + s1 + s2)
+            w[9, i] = u * (_slope(x, y, z, b) + over * s0 + along) + q44 * (t * s4 + v * s5)
+            w[10, i] = v * (_slope(y, z, x, b) + over * s1 + along) + q44 * (u * s5 + t * s3)
+            w[11, i] = t * (_slope(z, x, y, b) + over * s2 + along) + q44 * (v * s3 + u * s4)
+        _store(w, 9, out, first, n)
+
+
+@inlined
+def _multiply(w: Array, m: Array, first: int, n: int) -> None:
+    """Add to rows 0 to 2 of w the symmetric matrices m (6, mode) times rows 3 to 5.
+
+    Items are reals, two for each mode; rows 6 to 11 are written over.
+    """
+    for c in range(6):
+        g = m[c][first // 2 : (first + n) // 2]
+        for i in range(n // 2):
+            w[6 + c, 2 * i] = g[i]
+            w[6 + c, 2 * i + 1] = g[i]
+    for i in range(n):
+        x, y, z = w[3, i], w[4, i], w[5, i]
+        w[0, i] += w[6, i] * x + w[11, i] * y + w[10, i] * z
+        w[1, i] += w[11, i] * x + w[7, i] * y + w[9, i] * z
+        w[2, i] += w[10, i] * x + w[9, i] * y + w[8, i] * z
+
+
+@inlined
+def _clear(w: Array, n: int) -> None:
+    for c in range(3):
+        for i in range(n):
+            w[c, i] = 0
+
+
+@released
+def apply(m: Array, modes: Array, out: Array, start: int, stop: int) -> None:
+    """Write matrix times modes: matrices (6, mode) symmetric in Voigt order, modes (3, real)."""
+    w = np.empty((12, WIDTH), modes.dtype)
+    for first in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - first)
+        _clear(w, n)
+        _load(w, 3, modes, first, n)
+        _multiply(w, m, first, n)
+        _store(w, 0, out, first, n)
+
+
+@released
+def predict(P: Array, N: Array, d: Array, f: Array, out: Array, start: int, stop: int) -> None:
+    """Write d P + f N for modes (3, real) and symmetric matrices (6, mode)."""
+    w = np.empty((12, WIDTH), P.dtype)
+    for first in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - first)
+        _clear(w, n)
+        _load(w, 3, P, first, n)
+        _multiply(w, d, first, n)
+        _load(w, 3, N, first, n)
+        _multiply(w, f, first, n)
+        _store(w, 0, out, first, n)
+
+
+@released
+def correct(P: Array, N: Array, old: Array, m: Array, start: int, stop: int) -> float:
     """Add m (N - old) to P in place; return the sum of squares of what was added."""
-    total = 0.0
-    for i in range(P.shape[1]):
-        for r in range(2):
-            u = N[0, i, r] - old[0, i, r]
-            v = N[1, i, r] - old[1, i, r]
-            w = N[2, i, r] - old[2, i, r]
-            a = m[0, i] * u + m[5, i] * v + m[4, i] * w
-            b = m[5, i] * u + m[1, i] * v + m[3, i] * w
-            c = m[4, i] * u + m[3, i] * v + m[2, i] * w
-            P[0, i, r] += a
-            P[1, i, r] += b
-            P[2, i, r] += c
-            total += a * a + b * b + c * c
+    w, total = np.empty((15, WIDTH), P.dtype), 0.0
+    for first in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - first)
+        total += _change(w, N, old, m, first, n)
+        for c in range(3):
+            p = P[c][first : first + n]
+            for i in range(n):
+                p[i] += w[c, i]
     return total
 
 
-@jit
+@released
+def advance(
+    P: Array,
+    N: Array,
+    old: Array,
+    weights: tuple[Array, Array, Array],
+    out: Array,
+    start: int,
+    stop: int,
+) -> float:
+    """Write d P + f N + m (N - old), weights d, f, m; return the sum of squares of the last."""
+    d, f, m = weights
+    w, total = np.empty((15, WIDTH), P.dtype), 0.0
+    for first in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - first)
+        total += _change(w, N, old, m, first, n)
+        _load(w, 3, N, first, n)
+        _multiply(w, f, first, n)
+        _load(w, 3, P, first, n)
+        _multiply(w, d, first, n)
+        _store(w, 0, out, first, n)
+    return total
+
+
+@inlined
+def _change(w: Array, N: Array, old: Array, m: Array, first: int, n: int) -> float:
+    """Write m (N - old) in rows 0 to 2 of w and return the sum of its squares."""
+    _clear(w, n)
+    _load(w, 3, N, first, n)
+    _load(w, 12, old, first, n)
+    for c in range(3):
+        for i in range(n):
+            w[3 + c, i] -= w[12 + c, i]
+    _multiply(w, m, first, n)
+    total = 0.0
+    for c in range(3):
+        for i in range(n):
+            total += w[c, i] * w[c, i]
+    return total
+
+
+@released
 def flow(
     P: Array,
     y: Array,
     force: Array,
     M: Array,
-    kick: float,
-    half: float,
-    P_out: Array,
-    y_out: Array,
+    times: tuple[float, float],
+    out: tuple[Array, Array],
+    begin: int,
+    end: int,
 ) -> None:
     """Write B-A-O-A without noise: P (n,) and velocity and auxiliaries y (variable, n).
 
-    kick is half a time step over the inertia, half is half a time step, M is the flow of y.
+    times are half a time step over the inertia and half a time step; M is the flow of y; out are
+    the arrays for P and y.
     """
-    m, n = y.shape
-    kicked, total = np.empty(512), np.empty(512)
-    for start in range(0, n, 512):  # what is read again stays in the cache
-        stop = min(start + 512, n)
+    m = y.shape[0]
+    kick, half = times
+    P_out, y_out = out
+    kicked, total = np.empty(2 * BLOCK), np.empty(2 * BLOCK)
+    for start in range(begin, end, 2 * BLOCK):  # what is read again stays in the cache
+        stop = min(start + 2 * BLOCK, end)
         v, p, f = y[0][start:stop], P[start:stop], force[start:stop]
         for i in range(v.shape[0]):
             kicked[i] = v[i] + kick * f[i]
@@ -131,12 +271,12 @@ def flow(
                 total[i] = weight * kicked[i]
             for k in range(1, m):
                 _add(total, M[j, k], y[k][start:stop])
-            out = y_out[j][start:stop]
+            row = y_out[j][start:stop]
             for i in range(v.shape[0]):
-                out[i] = total[i]
-        moved, out = P_out[start:stop], y_out[0][start:stop]
+                row[i] = total[i]
+        moved, row = P_out[start:stop], y_out[0][start:stop]
         for i in range(v.shape[0]):
-            moved[i] = p[i] + half * (kicked[i] + out[i])
+            moved[i] = p[i] + half * (kicked[i] + row[i])
 
 
 @inlined
@@ -145,6 +285,6 @@ def _add(total: Array, weight: float, row: Array) -> None:
         total[i] += weight * row[i]
 
 
-def as_pairs(modes: Array) -> Array:
-    """Return modes (m, ...), complex, as a view of real pairs (m, mode, 2)."""
-    return modes.reshape(len(modes), -1).view(modes.real.dtype).reshape(len(modes), -1, 2)
+def as_reals(modes: Array) -> Array:
+    """Return modes (m, ...), complex, as a view of real numbers (m, real), pairs side by side."""
+    return modes.reshape(len(modes), -1).view(modes.real.dtype)

@@ -356,3 +356,18 @@ def test_reused_arrays_change_no_bit():
     assert np.shares_memory(reused.P, first.P)
     for a, b in zip(fresh[:3], reused[:3], strict=True):
         assert np.array_equal(a, b)
+
+
+def test_two_threads_give_the_same_bits_every_time():  # T25
+    P = np.random.default_rng(9).normal(0, 0.3, (3, 32, 32, 34))
+    model = elastic_model((32, 32, 34))
+    ends = []
+    for workers in (1, 2, 2):
+        evolution = Evolution(replace(model, grid=replace(model.grid, workers=workers)), 1.0)
+        state = evolution.start(P)
+        for _ in range(4):
+            state = evolution.multistep(state, np.array([0, 0, 1e8]), 1e-11)
+        ends.append(state)
+    assert np.array_equal(ends[1].modes, ends[2].modes)
+    assert ends[1].error == ends[2].error
+    assert ends[0].modes == pytest.approx(ends[1].modes, rel=1e-11, abs=1e-9)

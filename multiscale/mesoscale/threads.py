@@ -1,0 +1,48 @@
+"""Compiled passes over cells shared among threads, each with its own range of cells.
+
+Ranges are cut at multiples of BLOCK, which is also what a pass works on at once, so that a cell
+gets the same bits whatever the number of threads; sums are added in the order of the ranges.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+BLOCK = 256  # items that a pass loads, works on and stores: they stay in the fastest cache
+WIDTH = BLOCK + 8  # rows at distances that are powers of two would share lines of the cache
+LEAST = 8192  # items below which another thread costs more than it saves
+
+
+def share(
+    pass_: Callable[..., Any], workers: int, count: int, *args: Any, least: int = LEAST
+) -> list[Any]:
+    """Call pass_(*args, start, stop) for ranges that cover 0 to count; return what they return.
+
+    Parameters
+    ----------
+    pass_ : function
+        Compiled by `multiscale.compiled.released`; the last two arguments are the range.
+    workers : int
+        Most threads.
+    count : int
+        Items: cells, or reals of the modes of a component.
+    *args
+        Its other arguments.
+    least : int
+        Items below which another thread costs more than it saves; fewer than BLOCK for items
+        that are whole rows.
+    """
+    pieces = max(1, min(workers, count // least))
+    step = BLOCK if least >= BLOCK else 1
+    size = -(-count // (pieces * step)) * step
+    ranges = [(start, min(start + size, count)) for start in range(0, count, size)]
+    if len(ranges) == 1:
+        return [pass_(*args, *ranges[0])]
+    others = [_threads(pieces - 1).submit(pass_, *args, *r) for r in ranges[1:]]
+    return [pass_(*args, *ranges[0]), *(other.result() for other in others)]
+
+
+@lru_cache(maxsize=8)
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="mesoscale")

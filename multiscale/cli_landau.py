@@ -68,3 +68,26 @@ def film(
     from multiscale.pipeline.landau_film import film_of_record
 
     typer.echo(film_of_record(record, temperatures, misfits, output, points))
+
+
+@landau.command()
+def states(
+    mds: Annotated[list[Path], typer.Argument(help="md.nc in several fields, T, stresses")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
+        "landau.nc"
+    ),
+    order: Annotated[int, typer.Option(help="highest power of P: 2, 4, 6 or 8")] = 6,
+    criterion: Annotated[str, typer.Option(help="bic, aic or cross-validation")] = "bic",
+    law: Annotated[
+        list[str] | None,
+        typer.Option(help="a11=constant: absent, constant, linear, quadratic, cubic; repeatable"),
+    ] = None,
+) -> None:
+    """A Landau model from P and strain in fields, without a free-energy surface.
+
+    Fits dG/dP = E over the frames of all runs and ranks the laws of the coefficients; the file is
+    one of stage landau.
+    """
+    from multiscale.pipeline.state_equation import study_states
+
+    typer.echo(study_states(mds, output, order, criterion, law or []))

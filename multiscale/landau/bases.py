@@ -42,7 +42,7 @@ class Basis:
     @property
     def degrees(self) -> NDArray[np.intp]:
         """Return the degree of each term, (n_terms,)."""
-        return self.powers[(self.rows != 0).argmax(axis=1)].sum(axis=1)
+        return np.asarray(self.powers[(self.rows != 0).argmax(axis=1)].sum(axis=1))
 
     def values(self, x: ArrayLike) -> Array:
         """Return each invariant: x (..., n_variables) -> (..., n_terms)."""

@@ -18,32 +18,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from multiscale.landau.design import check_polarization, determined
 from multiscale.landau.minima import boundedness
-from multiscale.landau.polynomials import Array, curvature, invariant_gradients, terms
+from multiscale.landau.polynomials import Array, invariants, terms
 from multiscale.landau.ranking import Ranking, normal, rank
-from multiscale.landau.strain_full import products
+from multiscale.landau.state_rows import (
+    MECHANICAL,
+    States,
+    covariance,
+    equations,
+    told_components,
+)
 from multiscale.landau.temperature import PARTS, mask, needed_temperatures, parts
 
-MECHANICAL = ("Q11", "Q12", "Q44", "S11", "S12", "S44", "l", "l_linear")
-"""Parameters besides the polynomial: m^4/C^2, 1/Pa, and the two parts of the reference strain."""
-
-
-class States(NamedTuple):
-    """Measured or simulated states; n of them."""
-
-    temperature: Array  # (n,), K
-    field: Array  # (n, 3), V/m
-    polarization: Array  # (n, 3), C/m^2, or frames (n, n_frames, 3)
-    polarization_stderr: Array  # (n, 3), of the mean, C/m^2
-    stress: Array  # (n, 6), Pa, positive in tension
-    strain: Array | None = None  # (n, 6), engineering shear
-    strain_stderr: Array | None = None  # (n, 6)
+__all__ = ["MECHANICAL", "StateEquation", "States", "fit_state_equation"]
 
 
 class StateEquation(NamedTuple):
     """The chosen model; the order of `candidates` is from best to worst."""
 
     laws: tuple[str, ...]  # of each term
-    values: Array  # (n_terms, 5), SI: parts of the laws, see temperature.PARTS
+    values: Array  # (n_terms, 5), SI: parts of the laws (temperature.PARTS); NaN: no state tells
     values_stderr: Array
     mechanical: Array  # (8,), order of MECHANICAL; NaN for what the data do not determine
     mechanical_stderr: Array
@@ -94,114 +87,53 @@ def fit_state_equation(
     _check(states, possible, order)
     T = np.asarray(states.temperature, dtype=np.float64)
     reference = float(np.mean(np.unique(T)))
+    told = told_components(states)
+    X, y = equations(states, told, order, reference)
+    seen = np.asarray(X[:, :, : len(possible) * len(PARTS) : len(PARTS)].any(axis=(0, 1)))
+    given = [tuple(laws) == ("absent",) for laws in possible]
+    possible = [laws if s else ("absent",) for laws, s in zip(possible, seen, strict=True)]
+    kept = np.column_stack([told, np.ones((len(T), X.shape[1] - 3), dtype=np.bool_)])
+    A, v = _whitened(states, (X, y), kept, possible, (reference, field_error))
+    mechanical = np.asarray(X[:, :, len(possible) * len(PARTS) :].any(axis=(0, 1)))
+    candidates, ranking = _ranked(T, (A, v), kept, possible, mechanical, criterion)
+    fit = _fit_best(T, A[kept], v[kept], candidates, ranking, mechanical, reference, bounded)
+    P = np.abs(np.asarray(states.polarization)).reshape(-1, 3).max()
+    told = _told_terms(fit, A[kept], mechanical, invariants(P * np.ones(3), order))
+    lost = np.where(told | given, 0.0, np.nan)[:, None]
+    return fit._replace(values=fit.values + lost, values_stderr=fit.values_stderr + lost)
+
+
+def _whitened(
+    states: States, rows: tuple[Array, Array], kept: NDArray[np.bool_],
+    possible: Sequence[Sequence[str]], scales: tuple[float, float],
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return X and y with unit variance: errors of P enter by slopes that the fit itself gives."""
     whole = np.array([mask(tuple(laws)).max(axis=0) for laws in possible]).ravel() > 0
-    X, y = _rows(states, order, reference)
     used = np.concatenate([whole, np.ones(len(MECHANICAL), dtype=np.bool_)])
     b = np.zeros(len(used))
-    for _ in range(5):  # errors of P enter by the slopes of the equations, which the fit gives
-        root = np.linalg.cholesky(_covariance(states, b, reference, field_error))
+    X, y = rows
+    for _ in range(5):
+        root = np.linalg.cholesky(covariance(states, kept, b, *scales))
         A, v = np.linalg.solve(root, X), np.linalg.solve(root, y[..., None])[..., 0]
-        b[used] = _least(A.reshape(-1, len(used))[:, used], v.ravel())
-    mechanical = np.asarray(np.abs(X[:, :, len(whole) :]).any(axis=(0, 1)))
+        b[used] = _least(A[kept][:, used], v[kept])
+    return A, v
+
+
+def _ranked(
+    T: Array, rows: tuple[Array, Array], kept: NDArray[np.bool_],
+    possible: Sequence[Sequence[str]], mechanical: NDArray[np.bool_], criterion: str,
+) -> tuple[list[tuple[str, ...]], Ranking]:  # fmt: skip
+    """Return all combinations of laws with their scores, best first."""
+    A, v = rows
     candidates = list(product(*possible))
     masks = np.array([mask(laws).ravel() for laws in candidates])
     masks = np.column_stack([masks, np.tile(mechanical, (len(masks), 1))])
     present = masks.any(axis=0)
     folds = [t == T for t in np.unique(T)]
-    flat = [A[f].reshape(-1, len(used))[:, present] for f in folds]
-    ranking = rank(normal(flat, [v[f].ravel() for f in folds]), masks[:, present])
+    flat = [A[f][kept[f]][:, present] for f in folds]
+    ranking = rank(normal(flat, [v[f][kept[f]] for f in folds]), masks[:, present])
     best = np.argsort(getattr(ranking, criterion.replace("-", "_")), kind="stable")
-    ranked = Ranking(*(np.asarray(score)[best] for score in ranking))
-    chosen = [candidates[i] for i in best]
-    rows = A.reshape(-1, len(used)), v.ravel()
-    return _fit_best(T, *rows, chosen, ranked, mechanical, reference, bounded)
-
-
-def _rows(states: States, order: int, reference: float) -> tuple[Array, Array]:
-    """Return both equations of all states: X (n, 3 or 9, n_terms * 5 + 8) and y (n, 3 or 9), SI.
-
-    The three components of the field come first, then the six of the strain.
-    """
-    P = _frames(states)
-    phi = parts(states.temperature, reference)
-    slopes = invariant_gradients(P, order).mean(axis=1)  # (n, 3, n_terms)
-    polynomial = (slopes[..., None] * phi[:, None, None]).reshape(len(P), 3, -1)
-    stress = np.asarray(states.stress)
-    push = np.einsum("ncvk,nv->nck", _strain_slopes(P.mean(axis=1)), stress)
-    zero = np.zeros((len(P), 3, len(MECHANICAL) - 3))
-    X = np.concatenate([polynomial, -push, zero], axis=-1)
-    if states.strain is None:
-        return X, np.asarray(states.field)
-    free = np.array([1.0, 1, 1, 0, 0, 0])[None, :, None] * phi[:, None, :2]
-    none = np.zeros((len(P), 6, polynomial.shape[-1]))
-    Y = [none, _spread(products(P).mean(axis=1)), _spread(stress), free]
-    both = np.concatenate([X, np.concatenate(Y, axis=-1)], axis=1)
-    return both, np.concatenate([states.field, states.strain], axis=1)
-
-
-def _frames(states: States) -> Array:
-    """Return P as (n, n_frames, 3); mean values are one frame."""
-    P = np.asarray(states.polarization, dtype=np.float64)
-    return P if P.ndim == 3 else P[:, None]
-
-
-def _spread(v: Array) -> Array:
-    """Return d(M v)/d(m11, m12, m44) for a cubic Voigt matrix M: v (n, 6) -> (n, 6, 3)."""
-    out = np.zeros((*v.shape, 3))
-    out[..., :3, 0] = v[..., :3]
-    out[..., :3, 1] = v[..., :3].sum(axis=-1, keepdims=True) - v[..., :3]
-    out[..., 3:, 2] = v[..., 3:]
-    return out
-
-
-def _strain_slopes(P: Array) -> Array:
-    """Return d(Z Q)_v/dP_c per Q11, Q12, Q44: P (n, 3) -> (n, 3, 6, 3)."""
-    out = np.zeros((*P.shape, 6, 3))
-    pairs = ((1, 2), (0, 2), (0, 1))
-    for c in range(3):
-        out[..., c, c, 0] = 2 * P[..., c]
-        for v in range(3):
-            if v != c:
-                out[..., c, v, 1] = 2 * P[..., c]
-        for v, (i, j) in enumerate(pairs):
-            if c in (i, j):
-                out[..., c, 3 + v, 2] = P[..., j if c == i else i]
-    return out
-
-
-def _covariance(states: States, b: Array, reference: float, field_error: float) -> Array:
-    """Return the covariance of the rows of each state (n, r, r): errors of P by the slopes of b.
-
-    b: all parameters of the last fit; where they are zero, curvatures are guessed from E and P.
-    """
-    P, noise = _frames(states).mean(axis=1), np.asarray(states.polarization_stderr)
-    n_terms = (len(b) - len(MECHANICAL)) // len(PARTS)
-    a = parts(states.temperature, reference) @ b[: -len(MECHANICAL)].reshape(n_terms, -1).T
-    guess = float(np.abs(states.field).max()) / float(np.abs(P).max())
-    Z = b[-len(MECHANICAL) :][:3]
-    slope = np.tile(np.eye(3) * max(guess, 1e6), (len(P), 1, 1))
-    if b.any():
-        slope = curvature(P, a) - _stiffened(np.asarray(states.stress), Z)
-    own = np.full((len(P), 3), (1e-3 * np.median(np.abs(slope[:, range(3), range(3)]))) ** 2)
-    own = own * float(np.median(noise)) ** 2 + field_error**2 + 1e-12
-    if states.strain is not None:
-        strained = np.einsum("ncvk,k->nvc", _strain_slopes(P), Z)
-        slope = np.concatenate([slope, strained], axis=1)
-        given = states.strain_stderr
-        error = np.full((len(P), 6), 1e-5) if given is None else np.asarray(given)
-        own = np.concatenate([own, np.maximum(error, 1e-9) ** 2], axis=1)
-    C = np.einsum("nic,nc,njc->nij", slope, noise**2, slope)
-    return np.asarray(C + own[:, :, None] * np.eye(own.shape[1]))
-
-
-def _stiffened(stress: Array, Z: Array) -> Array:
-    """Return d^2(stress . Z Q)/dP dP (n, 3, 3) for Z = (Q11, Q12, Q44): what stress adds."""
-    xx, yy, zz, yz, xz, xy = stress.T
-    rest = xx + yy + zz
-    diagonal = [2 * (Z[0] * s + Z[1] * (rest - s)) for s in (xx, yy, zz)]
-    x, y, z = (Z[2] * s for s in (yz, xz, xy))
-    rows = [[diagonal[0], z, y], [z, diagonal[1], x], [y, x, diagonal[2]]]
-    return np.moveaxis(np.array(rows), -1, 0)
+    return [candidates[i] for i in best], Ranking(*(np.asarray(x)[best] for x in ranking))
 
 
 def _least(X: Array, y: Array) -> Array:
@@ -240,6 +172,25 @@ def _fit_best(
         "the 50 best candidates all fall without end or are not determined by the states, expected "
         "one that is bounded. Add states at larger fields, or give the leading terms a law."
     )
+
+
+def _told_terms(
+    fit: StateEquation, X: Array, mechanical: NDArray[np.bool_], largest: Array
+) -> NDArray[np.bool_]:
+    """Return which terms are known, (n_terms,): a law, or an error that shows that it is small.
+
+    An absent term, if it were there within its error, must not outweigh all others at the largest
+    P of the states, along [111]; largest: the invariants there.
+    """
+    present = np.concatenate([mask(fit.laws).ravel() > 0, mechanical])
+    Q = np.linalg.qr(X[:, present])[0]
+    others = float(np.abs(fit.values[:, 0]) @ np.abs(largest))
+    told = np.asarray(mask(fit.laws).any(axis=1))
+    for k in np.flatnonzero(~told):
+        x = X[:, k * len(PARTS)]
+        own = float(np.linalg.norm(x - Q @ (Q.T @ x)))  # one over the error
+        told[k] = abs(largest[k]) < others * own
+    return told
 
 
 def _check(states: States, possible: Sequence[Sequence[str]], order: int) -> None:

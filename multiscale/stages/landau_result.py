@@ -9,7 +9,7 @@ from multiscale.landau.temperature import PARTS
 from multiscale.stages.landau_fit import Point, Together, symmetric_residual
 
 _KEPT = ("formula_units", "potential", "definition", "reference_structure", "ensemble", "pressure")
-_PREDICTED = {
+PREDICTED = {
     "spontaneous_polarization": "C/m^2",
     "well_depth": "J/m^3",
     "susceptibility": "1",
@@ -55,7 +55,7 @@ def pack(metad: xr.Dataset, points: list[Point], order: int) -> xr.Dataset:
         attrs={k: v for k, v in metad.attrs.items() if k in _KEPT},
     )
     ds.attrs["strain_definition"] = STRAIN_DEFINITION
-    for name, units in _PREDICTED.items():
+    for name, units in PREDICTED.items():
         dims = ("temperature", "axis") if name == "spontaneous_polarization" else ("temperature",)
         both = [getattr(x, name) for x in s]
         ds[name] = (dims, np.array([e.value for e in both]), {"units": units})

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
+import scipy.optimize
 import scipy.signal
 from numpy.typing import NDArray
 from scipy import constants
 
 from multiscale import landau
+from multiscale.landau.strain_full import products
 
 Array = NDArray[np.float64]
 
@@ -19,6 +21,19 @@ def haun(T: float) -> Array:
 
 COMPLIANCE_PTO = (8.0e-12, -2.5e-12, 9.0e-12)
 Q_PTO = (0.089, -0.026, 0.0675)
+
+
+def equilibrium(T: float, field: Array, stress: Array) -> Array | None:
+    """Return P where haun(T) - stress . Z Q(P) - E . P is stationary, None if it got lost."""
+    Z = landau.cubic_matrix(*Q_PTO)
+
+    def force(p: Array) -> Array:
+        step = 0.1 * np.eye(3)  # Q is quadratic: central differences are exact
+        slopes = (products(p + step) - products(p - step)) / 0.2
+        return np.asarray((landau.field(p, haun(T)) - slopes @ (Z.T @ stress) - field) / 1e8)
+
+    found = scipy.optimize.root(force, 0.6 * field / np.linalg.norm(field), tol=1e-12)
+    return np.asarray(found.x) if np.abs(force(found.x)).max() < 1e-8 else None
 
 
 def cube(n: int = 9, top: float = 0.9) -> Array:
@@ -64,8 +79,7 @@ class StrainTruth:
         rng = np.random.default_rng(seed)
         P = 0.4 * ar1(rng, slow, (walkers, frames, 3))
         root = np.linalg.cholesky(self.kT / self.volume * np.linalg.inv(self.C))
-        products = np.concatenate([P**2, P[..., [1, 0, 0]] * P[..., [2, 2, 1]]], axis=-1)
-        own = products @ self.Z.T + ar1(rng, 0.9, (walkers, frames, 6)) @ root.T
+        own = products(P) @ self.Z.T + ar1(rng, 0.9, (walkers, frames, 6)) @ root.T
         strain = own * (1 + self.reference)
         strain[..., :3] += self.reference
         return P, strain

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-import scipy.optimize
-from planted_landau import COMPLIANCE_PTO, Q_PTO, haun
+from planted_landau import COMPLIANCE_PTO, Q_PTO, equilibrium, haun
 from scipy import constants
 
 from multiscale import landau
@@ -13,18 +12,6 @@ from multiscale.landau.strain_full import products
 T = np.array([600.0, 680.0, 760.0, 840.0, 920.0])
 LAWS = ("linear", *("constant",) * 5)
 Z, S = landau.cubic_matrix(*Q_PTO), landau.cubic_matrix(*COMPLIANCE_PTO)
-
-
-def equilibrium(t, field, stress):
-    """Return P where G(P) - stress . Z Q(P) - E . P is stationary."""
-
-    def force(p):
-        step = 0.1 * np.eye(3)  # Q is quadratic: central differences are exact
-        slopes = (products(p + step) - products(p - step)) / 0.2
-        return (landau.field(p, haun(t)) - slopes @ (Z.T @ stress) - field) / 1e8
-
-    found = scipy.optimize.root(force, 0.6 * field / np.linalg.norm(field), tol=1e-12)
-    return found.x if np.abs(force(found.x)).max() < 1e-8 else None
 
 
 @pytest.fixture(scope="module")

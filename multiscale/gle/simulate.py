@@ -15,11 +15,14 @@ from multiscale.compiled import inlined, jit
 from multiscale.gle.embedding import Embedding, propagator, stationary
 from multiscale.gle.forces import PolynomialForce
 from multiscale.gle.noise import Single, Words, fill, lanes, normal
+from multiscale.gle.piecewise import PiecewiseForce
 
 Array = NDArray[np.float64]
 
 
-Force = Callable[[Array], Array] | PolynomialForce
+Force = Callable[[Array], Array] | PolynomialForce | PiecewiseForce
+_NO_POLYNOMIAL = PolynomialForce(0.0, np.zeros(1))
+_NO_PIECES = PiecewiseForce(0.0, 1.0, np.zeros((0, 4)), 0.0)
 
 
 class Scheme(NamedTuple):
@@ -57,6 +60,23 @@ def _polynomial(x: Array, center: float, coefficients: Array, force: Array) -> N
 
 
 @inlined
+def _piecewise(x: Array, pieces: PiecewiseForce, force: Array) -> None:
+    cubic = pieces.cubic
+    n = cubic.shape[0]
+    for r in range(x.size):
+        away = (x[r] - pieces.start) / pieces.step
+        cell = np.floor(away)
+        if pieces.period > 0:
+            index = int(cell - n * np.floor(cell / n))
+        else:
+            cell = min(max(cell, 0.0), n - 1.0)
+            index = int(cell)
+        y = (away - cell) * pieces.step
+        c = cubic[min(max(index, 0), n - 1)]
+        force[r] = c[0] + y * (c[1] + y * (c[2] + y * c[3]))
+
+
+@inlined
 def _flow(u: Array, xi: Single, E: Array, L: Array, out: Array) -> None:
     """Set u to E u + L xi for every replica; all (n, n_replicas), out is work space."""
     for i in range(E.shape[0]):
@@ -78,6 +98,7 @@ def _steps(
     drive: Array,
     scheme: Scheme,
     poly: PolynomialForce,
+    pieces: PiecewiseForce,
 ) -> tuple[Array, Array]:
     """Advance x (r,), u (n, r) and force (r,) in place over the steps of drive; return records."""
     n_steps = drive.size - 1
@@ -95,7 +116,10 @@ def _steps(
             velocities[t // scheme.stride] = u[0] / root_mass
         for r in range(x.size):
             x[r] += 0.5 * dt * u[0, r] / root_mass
-        _polynomial(x, poly.center, poly.coefficients, force)
+        if pieces.cubic.shape[0] > 0:
+            _piecewise(x, pieces, force)
+        else:
+            _polynomial(x, poly.center, poly.coefficients, force)
         for r in range(x.size):
             u[0, r] += 0.5 * dt * (force[r] + drive[t + 1]) / root_mass
         if (t + 1) % scheme.stride == 0:
@@ -126,6 +150,15 @@ def _generic(
     return np.array(positions), np.array(velocities)
 
 
+def _laws(force: PolynomialForce | PiecewiseForce) -> tuple[PolynomialForce, PiecewiseForce]:
+    """Return both kinds of compiled force; the one without pieces is not used."""
+    if isinstance(force, PolynomialForce):
+        return force, _NO_PIECES
+    return _NO_POLYNOMIAL, force._replace(
+        start=float(force.start), step=float(force.step), period=float(force.period)
+    )
+
+
 def simulate(  # noqa: PLR0913
     embedding: Embedding,
     mean_force: Force,
@@ -144,7 +177,7 @@ def simulate(  # noqa: PLR0913
     ----------
     embedding : Embedding
         Memory, mass and kT (see `embed`).
-    mean_force : PolynomialForce (compiled) or callable
+    mean_force : PolynomialForce or PiecewiseForce (compiled), or callable
         F(x), (n_replicas,) -> (n_replicas,), eV per unit of x.
     x0 : array, shape (n_replicas,)
         Start; velocity and auxiliary variables start in equilibrium.
@@ -177,8 +210,9 @@ def simulate(  # noqa: PLR0913
         n = min(chunk, n_steps - start)
         time = dt * np.arange(start, start + n + 1, dtype=np.float64)
         drive = np.array(drive_of(time), np.float64)
-        if isinstance(mean_force, PolynomialForce):
-            records.append(_steps(x, u, force, noise, drive, scheme, mean_force))
+        if isinstance(mean_force, PolynomialForce | PiecewiseForce):
+            laws = _laws(mean_force)
+            records.append(_steps(x, u, force, noise, drive, scheme, *laws))
         else:
             records.append(_generic(x, u, force, noise, drive, scheme, mean_force))
         if not np.isfinite(x).all():

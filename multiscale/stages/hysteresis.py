@@ -3,11 +3,13 @@
 landau: coefficient(temperature, term) and samples, electrostriction, volume; gle: mass, friction,
 kernel modes (temperature, axis) -> electric_field(loop, time), polarization(loop, time, axis),
 strain, and per loop coercive_field, remanent_polarization, saturation_polarization, loop_area.
+With `source = "material"` a material record takes the place of both.
 
-A loop is one temperature and one frequency. It is run several times at once: `replicas` of the
-best fit, which differ in their thermal noise and whose mean is the loop that is written, and one
-run of each of `landau_samples` coefficient sets drawn from landau's samples, whose scatter beyond
-the thermal one is the error that the fit of the energy leaves in the result.
+A loop is one temperature, one frequency and, with moving walls, one size of the cell. It is run
+several times at once: `replicas` of the best fit, which differ in their thermal noise and whose
+mean is the loop that is written, and one run of each of `landau_samples` coefficient sets drawn
+from landau's samples, whose scatter beyond the thermal one is the error that the fit of the energy
+leaves in the result.
 
 The single domain is the mean polarization of a volume as large as the supercell of metad. The
 free energy of that supercell already contains the fluctuations inside it, so noise at exactly
@@ -20,7 +22,7 @@ it. If P does not follow the field the loop is "minor" and its coercive field Na
 largest field. There is no common time axis: `elapsed(loop, time)` holds the times.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -31,15 +33,21 @@ from numpy.typing import NDArray
 from multiscale import schema
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.mesoscale.field import strain
-from multiscale.mesoscale.kinetics import State, trajectory
-from multiscale.stages.hysteresis_model import Options, Setup, at_temperature, prepare
-from multiscale.stages.hysteresis_result import pack
+from multiscale.mesoscale.kinetics import State
+from multiscale.mesoscale.specimen_strain import mean_strain
+from multiscale.stages.hysteresis_model import Setup, at_temperature, prepare
+from multiscale.stages.hysteresis_options import Options
+from multiscale.stages.hysteresis_record import from_record
+from multiscale.stages.hysteresis_record import temperatures as record_temperatures
+from multiscale.stages.hysteresis_result import SNAPSHOTS, pack, pack_walls, snapshot_samples
+from multiscale.stages.hysteresis_series import add_series
+from multiscale.stages.hysteresis_start import begin
+from multiscale.stages.hysteresis_walls import prepare_walls, run_walls
 from multiscale.stages.options import Checkpoint, Progress, millikelvin, silent, stream
 
 Array = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
 PARENTS = ("landau", "gle")
-SNAPSHOTS = 32  # of the field models, over the last cycle
 
 __all__ = ["PARENTS", "Options", "merge", "run", "split"]
 
@@ -49,6 +57,7 @@ class Record(NamedTuple):
 
     polarization: Array  # (batch, samples + 1, 3) mean over cells, C/m^2
     strain: Array  # (samples + 1, 6) mean over cells and replicas
+    inside: Array  # (samples + 1,) field in the sample, first replica, V/m
     snapshots: Array  # (SNAPSHOTS, 3, cells) of the first replica
 
 
@@ -57,22 +66,25 @@ def split(options: Options) -> list[Options]:
     temperatures: list[tuple[float, ...]] = [(t,) for t in options.temperatures] or [()]
     return [
         options.model_copy(update={"temperatures": t, "frequencies": (f,)})
-        for t, f in product(temperatures, options.frequencies)
+        for t, f in product(temperatures, options.rates)
     ]
 
 
 def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Return all loops, in ascending order of temperature, then frequency."""
+    """Return all loops, ascending in temperature, frequency and size, and laws of E_c in them."""
     joined = schema.concat([part.drop_vars("loop", errors="ignore") for part in parts], dim="loop")
-    order = np.lexsort((joined["frequency"].values, joined["temperature"].values))
-    return joined.isel(loop=order).assign_coords(loop=np.arange(joined.sizes["loop"]))
+    keys = [joined["frequency"].values, joined["temperature"].values]
+    if "half_length" in joined:
+        keys = [joined["half_length"].values, *keys]
+    joined = joined.isel(loop=np.lexsort(keys))
+    return add_series(joined.assign_coords(loop=np.arange(joined.sizes["loop"])))
 
 
 def run(
-    landau: xr.Dataset,
-    gle: xr.Dataset,
-    options: Options,
+    landau: xr.Dataset | None = None,
+    gle: xr.Dataset | None = None,
     *,
+    options: Options,
     progress: Progress = silent,
     checkpoint: Checkpoint | None = None,
 ) -> xr.Dataset:
@@ -80,29 +92,32 @@ def run(
 
     Parameters
     ----------
-    landau, gle : Dataset
-        Outputs of those stages.
+    landau, gle : Dataset, optional
+        Outputs of those stages; none if the options take a material, no gle for moving walls.
     options : Options
         Field, model and kinetics.
 
     Raises
     ------
     ValueError
-        If a temperature is missing, the Landau model is unbounded or incomplete, the kinetics are
-        not positive or not passive, or no amplitude can be chosen; before the first step.
+        If a Dataset or a temperature is missing, the Landau model is unbounded or incomplete, the
+        kinetics are not positive or not passive, or no amplitude can be chosen; before the first
+        step.
     FloatingPointError
         If the polarization blows up.
     """
-    landau, gle = schema.require(landau, "landau"), schema.require(gle, "gle")
+    if options.model == "wall":
+        return _walls(landau, options, progress)
+    landau, gle = _inputs(landau, gle, options)
     temperatures = options.temperatures or tuple(landau["temperature"].values.tolist())
-    loops = sorted(product(temperatures, options.frequencies))
+    loops = sorted(product(temperatures, options.rates))
     setups = [prepare(landau, gle, T, f, options) for T, f in loops]
     saved = (checkpoint.load() if checkpoint is not None else None) or {}
     finished = dict(saved)  # a loop that was done stays in the checkpoint
     parts = []
     for number, setup in enumerate(setups):
-        energy = at_temperature(landau, setup.temperature, "landau")
-        kinetics = at_temperature(gle, setup.temperature, "gle")
+        T = setup.case.temperature
+        energy, friction = at_temperature(landau, T, "landau"), at_temperature(gle, T, "gle")
 
         def save(arrays: Arrays, done: float, number: int = number) -> None:
             progress((number + done) / len(setups))
@@ -110,49 +125,101 @@ def run(
             if checkpoint is not None:
                 checkpoint.save(finished)
 
-        record = _drive(setup, options, _electrostriction(energy), _untag(saved, number), save)
-        parts.append(pack(setup, record, options, energy, kinetics))
+        generators = _generators(setup, options)
+        mine = _untag(saved, number)
+        start = setup.start if mine else begin(setup, landau, gle, options, generators)
+        record = _drive(setup, options, start, generators, energy, mine, save)
+        parts.append(pack(setup, record, options, energy, friction))
+    return merge(parts)
+
+
+def _inputs(
+    landau: xr.Dataset | None, gle: xr.Dataset | None, options: Options
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return checked Datasets of both stages, or what a record says in their place."""
+    if options.source == "material":
+        return from_record(options)
+    if landau is None or gle is None:
+        raise ValueError(
+            f"source is {options.source!r} without {'landau' if landau is None else 'gle'}, "
+            "expected both. Give landau.nc and gle.nc, or set source = 'material'."
+        )
+    return schema.require(landau, "landau"), schema.require(gle, "gle")
+
+
+def _walls(landau: xr.Dataset | None, options: Options, progress: Progress) -> xr.Dataset:
+    """Return the loops of moving walls, for every size of the cell."""
+    if options.source == "stages":
+        if landau is None:
+            raise ValueError(
+                "source is 'stages' without landau, expected its P0. Give landau.nc, or set "
+                "source = 'material'."
+            )
+        landau = schema.require(landau, "landau")
+        known = tuple(landau["temperature"].values.tolist())
+    else:
+        landau, known = None, record_temperatures(options)
+    loops = sorted(product(options.temperatures or known, options.rates))
+    cases = [case for T, f in loops for case in prepare_walls(landau, T, f, options)]
+    parts = []
+    for number, case in enumerate(cases):
+        parts.append(pack_walls(case, run_walls(case), options))
+        progress((number + 1) / len(cases))
     return merge(parts)
 
 
 def _drive(
     setup: Setup,
     options: Options,
-    electrostriction: Array,
+    start: Array,
+    generators: list[np.random.Generator],
+    landau: xr.Dataset,
     saved: Arrays,
     save: Callable[[Arrays, float], None],
 ) -> Record:
     """Return the record of one loop, begun or continued."""
-    total = options.cycles * options.samples_per_cycle
+    total, Q = setup.case.protocol.samples, _electrostriction(landau)
     if saved:
         state, record = State(saved["P"], saved["y"]), Record(*(saved[n] for n in Record._fields))
         generators, first = unpack_generators(saved["generators"]), int(saved["sample"])
     else:
-        generators, first = _generators(setup, options), 0
-        shape = setup.kinetics.noise_shape()
-        state = setup.kinetics.start(
-            setup.start, np.stack([g.standard_normal(shape) for g in generators])
-        )
-        record = _blank(setup, total)
-        _keep(record, 0, state, setup, electrostriction, options)
-    chunks = (setup.field(sample) for sample in range(first, total))
-    states = trajectory(setup.kinetics, state, chunks, generators)
-    for sample, now in enumerate(states, first + 1):
-        _keep(record, sample, now, setup, electrostriction, options)
+        shape, first = setup.kinetics.noise_shape(), 0
+        xi = np.stack([g.standard_normal(shape) for g in generators])
+        state, record = setup.kinetics.start(start, xi), _blank(setup, total)
+        _keep(record, 0, state, setup, Q, options)
+    for sample, now in enumerate(_states(setup, state, first, total, generators), first + 1):
+        _keep(record, sample, now, setup, Q, options)
         if sample % (options.samples_per_cycle // 10) == 0 or sample == total:
             at = {"sample": np.array(sample), "generators": pack_generators(generators)}
             save({**now._asdict(), **record._asdict(), **at}, sample / total)
     if not np.isfinite(record.polarization).all():
         raise FloatingPointError(
-            f"polarization is not finite at {setup.temperature:g} K, expected numbers. "
+            f"polarization is not finite at {setup.case.temperature:g} K, expected numbers. "
             f"Lower step_fraction below {options.step_fraction:g}."
         )
     return record
 
 
+def _states(
+    setup: Setup, state: State, first: int, total: int, generators: list[np.random.Generator]
+) -> Iterator[State]:
+    """Yield the state after each recorded interval; boxes without noise draw no numbers."""
+    shape = setup.kinetics.noise_shape()
+    silent_box = setup.bodies is not None and setup.model.kT == 0
+    for sample in range(first, total):
+        E = setup.field(sample)
+        size = (len(E) - 1, *shape)
+        if silent_box:
+            xi = np.broadcast_to(0.0, (len(state.P), *size))
+        else:
+            xi = np.stack([g.standard_normal(size) for g in generators])
+        state = setup.kinetics.advance(state, E, xi)
+        yield state
+
+
 def _generators(setup: Setup, options: Options) -> list[np.random.Generator]:
     """Return a stream for each row of the batch: replicas first, then landau's samples."""
-    key = (millikelvin(setup.temperature), round(setup.frequency))
+    key = (millikelvin(setup.case.temperature), round(setup.case.frequency))
     rows = len(setup.start)
     kinds = [(0, i) for i in range(setup.replicas)]
     kinds += [(1, i) for i in range(rows - setup.replicas)]
@@ -164,6 +231,7 @@ def _blank(setup: Setup, total: int) -> Record:
     return Record(
         np.zeros((rows, total + 1, 3)),
         np.zeros((total + 1, 6)),
+        np.zeros(total + 1),
         np.zeros((SNAPSHOTS, 3, cells)),
     )
 
@@ -173,11 +241,16 @@ def _keep(
 ) -> None:
     """Write a state into the record."""
     record.polarization[:, sample] = state.P.mean(axis=2)
-    record.strain[sample] = strain(state.P[: setup.replicas], Q).mean(axis=0)
-    since = sample - (options.cycles - 1) * options.samples_per_cycle
-    every = max(1, options.samples_per_cycle // SNAPSHOTS)
-    if since >= 0 and since % every == 0 and since // every < SNAPSHOTS:
-        record.snapshots[since // every] = state.P[0]
+    drive = setup.field(sample - 1)[-1:] if sample else setup.field(0)[:1]
+    E = float(drive[0, :3] @ options.axis)
+    bulk = setup.bodies
+    record.inside[sample] = E if bulk is None else setup.kinetics.inside(state, E)  # type: ignore[union-attr]
+    if bulk is not None and bulk.elastic is not None:
+        record.strain[sample] = mean_strain(bulk.elastic, state.P[0], drive)
+    else:
+        record.strain[sample] = strain(state.P[: setup.replicas], Q).mean(axis=0)
+    (at,) = np.nonzero(snapshot_samples(setup.case.protocol) == sample)
+    record.snapshots[at] = state.P[0]
 
 
 def _electrostriction(landau: xr.Dataset) -> Array:

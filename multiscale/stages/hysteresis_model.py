@@ -1,123 +1,72 @@
 """What stage hysteresis drives: energies and kinetics in SI from the landau and gle Datasets."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 from scipy import constants
 
-from multiscale import materials
+from multiscale.landau import coercive_field
 from multiscale.mesoscale import polynomial
 from multiscale.mesoscale.field import PhaseField
-from multiscale.mesoscale.kinetics import Kinetics
-from multiscale.mesoscale.waveforms import sine, triangle
-from multiscale.stages.hysteresis_motion import Motion
-from multiscale.stages.options import Angstrom, Hertz, Kelvin, StageOptions, VoltPerMetre
+from multiscale.mesoscale.resolution import ENOUGH, CoarseGridWarning, wall_half_width
+from multiscale.stages.hysteresis_bodies import Bodies, bodies, shape_of
+from multiscale.stages.hysteresis_drive import Protocol, protocol
+from multiscale.stages.hysteresis_motion import Motion, Mover
+from multiscale.stages.hysteresis_options import Options
+from multiscale.stages.hysteresis_record import coefficients_at
 
 Array = NDArray[np.float64]
 
 
-class Options(StageOptions, frozen=True):
-    """The [hysteresis] table of a run file."""
+class MinorLoopWarning(UserWarning):
+    """The field cannot switch the sample."""
 
-    temperatures: tuple[Kelvin, ...] = Field((), description="those of landau if empty, K")
-    frequencies: tuple[Hertz, ...] = Field((5e9,), min_length=1, description="of the field, Hz")
-    waveform: Literal["triangle", "sine"] = Field("triangle", description="shape of the field")
-    amplitude: VoltPerMetre | None = Field(
-        None, gt=0, description="largest field, V/m; if absent it follows from amplitude_ratio"
-    )
-    amplitude_ratio: float = Field(
-        1.5, gt=0, description="largest field over landau's largest intrinsic coercive field"
-    )
-    direction: tuple[float, float, float] = Field((0.0, 0.0, 1.0), description="of the field")
-    cycles: int = Field(3, ge=2, description="periods of the field; the first is transient")
-    samples_per_cycle: int = Field(500, ge=40, description="recorded points per period")
-    model: Literal["single-domain", "field-1d", "field-2d", "field-3d"] = Field(
-        "single-domain", description="a rigid domain, or cells along x, x and z, or x, y and z"
-    )
-    components: Literal["vector", "axial"] = Field(
-        "vector", description="whether P may turn, or only change along the field's axis"
-    )
-    kinetics: Literal["overdamped", "memory"] = Field("overdamped")
-    thermal_noise: bool = Field(True, description="noise at the volume the Landau model is of")
-    replicas: int = Field(8, ge=1, description="runs of the best fit; one if without noise")
-    landau_samples: int = Field(12, ge=0, description="runs of landau's samples, for the error")
-    domain_volume: float = Field(
-        1.0, gt=0, description="cross-section of the domain over that of landau's supercell"
-    )
-    step_fraction: float = Field(0.25, gt=0, le=0.5, description="time step over its stable limit")
-    cells: int = Field(64, ge=4, description="of the field models, along each direction")
-    cell_length: Angstrom | None = Field(
-        None,
-        gt=0,
-        description="of field models; if absent the cube root of landau's supercell volume",
-    )
-    material: str = Field("pbtio3-haun1987", description="record with the gradient energy")
-    background_permittivity: float = Field(10.0, gt=0, description="of field models, relative")
-    elasticity: bool = Field(False, description="strain of field-2d and field-3d, free of stress")
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if min(self.frequencies) <= 0:
-            raise ValueError(
-                f"frequencies are {self.frequencies}, expected more than 0 Hz. Correct them."
-            )
-        if not any(self.direction):
-            raise ValueError("direction is (0, 0, 0), expected a vector. Give the field's axis.")
-        if self.dimension > 1 and (self.components, self.kinetics) != ("vector", "overdamped"):
-            raise ValueError(
-                f"model is {self.model!r} with components = {self.components!r} and kinetics = "
-                f"{self.kinetics!r}, expected 'vector' and 'overdamped'. Choose these."
-            )
-        if self.elasticity and self.dimension < 2:
-            raise ValueError(
-                f"elasticity is on with model = {self.model!r}, expected 'field-2d' or 'field-3d'. "
-                "Choose one."
-            )
-        if self.components == "axial" and np.count_nonzero(self.direction) > 1:
-            raise ValueError(
-                f"direction is {self.direction} with components = 'axial', expected one Cartesian "
-                "axis. Choose (0, 0, 1) or components = 'vector'."
-            )
-        return self
+class Case(NamedTuple):
+    """Which loop it is."""
 
-    @property
-    def dimension(self) -> int:
-        """Return in how many directions the polarization varies."""
-        return int(self.model[6]) if self.model.startswith("field") else 0
-
-    @property
-    def axis(self) -> Array:
-        """Return the unit vector of the field."""
-        return np.asarray(np.array(self.direction) / np.linalg.norm(self.direction))
-
-    @property
-    def gradient(self) -> tuple[float, float, float, float]:
-        """Return G11, G12, G44, G44' of the material record, J m^3/C^2."""
-        record = materials.load(self.material).gradient
-        if record is None:
-            raise ValueError(
-                f"material {self.material!r} has no gradient energy, expected one. "
-                "Use a record with a [gradient] table."
-            )
-        return record.g11, record.g12, record.g44, record.g44_prime
+    temperature: float  # K
+    frequency: float  # Hz
+    amplitude: float  # V/m
+    protocol: Protocol
+    replicas: int  # rows of the batch that are the best fit; the others are samples of the fit
+    dropped: float  # fraction of the samples that could not be used
+    half_length: float = np.nan  # of a cell with walls, m
 
 
 class Setup(NamedTuple):
-    """One loop, ready to run."""
+    """One loop of a rigid domain, row of cells, box or film, ready to run."""
 
-    temperature: float
-    frequency: float
-    kinetics: Kinetics
+    case: Case
+    model: PhaseField  # coefficients of each row of the batch, cell, gradient, temperature
+    bodies: Bodies | None  # boxes or films in the place of rows
+    kinetics: Mover
     start: Array  # (batch, 3, cells)
-    field: Callable[[int], Array]  # sample -> field at the ends of its steps, (steps + 1, 3) V/m
-    replicas: int  # rows of the batch that are the best fit; the others are landau's samples
-    dropped: float  # fraction of landau's samples without a lower bound
-    step_ratio: float  # time step over its limit
+    field: Callable[[int], Array]  # sample -> drive at the ends of its steps, (steps + 1, 3 or 9)
+    shape: tuple[int, int, int]  # of the box
+    half_width: float  # of a wall, m; NaN without walls
+
+    @property
+    def replicas(self) -> int:
+        """Rows of the batch that are the best fit."""
+        return self.case.replicas
+
+    @property
+    def spacing(self) -> Array:
+        """Edges of a cell, m, shape (3,)."""
+        if self.bodies is None:
+            return np.full(3, self.model.spacing)
+        return np.asarray(self.bodies.first.grid.edges)
+
+    @property
+    def resolution(self) -> float:
+        """Half widths of a wall per cell."""
+        return self.half_width / self.model.spacing
 
 
 def prepare(
@@ -132,29 +81,73 @@ def prepare(
         are not usable.
     """
     here = at_temperature(landau, temperature, "landau")
-    volume = float(here["volume"]) * 1e-30
     best, drawn, dropped = _coefficients(here, options)
     amplitude = field_amplitude(landau, options)
     replicas = options.replicas if options.thermal_noise else 1
     a = np.concatenate([np.repeat(best[None], replicas, axis=0), drawn])
-    model = _model(a, volume, temperature, options)
+    model = row_model(a, float(here["volume"]) * 1e-30, temperature, options)
+    bulk = bodies(model, here, a1_slope(landau, temperature, options), options)
     radius = _radius(model, amplitude, options.axis)
-    motion = Motion.read(at_temperature(gle, temperature, "gle"), options, here)
-    limit = motion.limit(model, radius)
+    motion = Motion.read(at_temperature(gle, temperature, "gle"), options)
+    limit = motion.limit(model, bulk, radius)
     interval = 1.0 / (frequency * options.samples_per_cycle)
-    steps = int(np.ceil(interval / (options.step_fraction * limit)))
+    steps = max(1, int(np.ceil(interval / (options.step_fraction * limit))))
+    drive = protocol(options)
     poled = [-polynomial.extreme_polarization(row, 0.0, options.axis) for row in a]
     start = np.array(poled)[:, None, None] * options.axis[:, None]
-    return Setup(
-        temperature,
-        frequency,
-        motion.kinetics(model, interval / steps, radius),
+    setup = Setup(
+        Case(temperature, frequency, amplitude, drive, replicas, dropped),
+        model,
+        bulk,
+        motion.mover(model, bulk, interval / steps, radius),
         np.repeat(start, model.cells, axis=2),
-        partial(_field, amplitude=amplitude, steps=steps, options=options),
-        replicas,
-        dropped,
-        interval / steps / limit,
+        partial(drive.field, steps=steps, amplitude=amplitude, axis=options.axis),
+        shape_of(options, model.spacing),
+        _half_width(best, bulk, options),
     )
+    _warn(setup, options)
+    return setup
+
+
+def _warn(setup: Setup, options: Options) -> None:
+    """Say before the run what will go wrong: a minor loop, a grid that pins walls."""
+    case, rigid = setup.case, not (options.dimension or options.elasticity or options.load)
+    if rigid and not options.thermal_noise and case.amplitude > 0:
+        needed = coercive_field(setup.model.coefficients[0], options.direction).field
+        if case.amplitude < needed:
+            warnings.warn(
+                f"amplitude is {case.amplitude:.4g} V/m at {case.temperature:g} K, expected above "
+                f"the coercive field {needed:.4g} V/m: this will be a minor loop. Raise it.",
+                MinorLoopWarning,
+                stacklevel=3,
+            )
+    if options.dimension and setup.resolution < ENOUGH:
+        warnings.warn(
+            f"wall half width is {setup.resolution:.2f} cells of "
+            f"{1e10 * setup.model.spacing:.3g} angstrom, expected at least {ENOUGH}: the grid pins "
+            f"walls. Take cell_length below {1e10 * setup.half_width / ENOUGH:.3g} angstrom.",
+            CoarseGridWarning,
+            stacklevel=3,
+        )
+
+
+def _half_width(a: Array, bulk: Bodies | None, options: Options) -> float:
+    """Return the half width of a wall, m; NaN for a rigid domain or without a wall."""
+    if options.dimension == 0:
+        return np.nan
+    elastic = None if bulk is None or bulk.elastic is None else bulk.elastic.elasticity
+    return wall_half_width(a, options.gradient, elastic)
+
+
+def a1_slope(landau: xr.Dataset, temperature: float, options: Options) -> float:
+    """Return da1/dT, J m/C^2/K; NaN where only one temperature is known."""
+    if options.source == "material":
+        ends = [coefficients_at(options, temperature + d)[0] for d in (-0.5, 0.5)]
+        return float(ends[1] - ends[0])
+    T, a1 = landau["temperature"].values, landau["coefficient"].sel(term="a1").values
+    if len(T) < 2:
+        return np.nan
+    return float(np.interp(temperature, T, np.gradient(a1, T)))
 
 
 def at_temperature(ds: xr.Dataset, temperature: float, stage: str) -> xr.Dataset:
@@ -223,8 +216,8 @@ def _known(a: Array, names: list[str], options: Options) -> Array:
     return np.array([values.get(term, 0.0) for term in polynomial.TERMS])
 
 
-def _model(a: Array, volume: float, temperature: float, options: Options) -> PhaseField:
-    """Return the energy; the noise volume of a cell is landau's supercell, or a slice of it."""
+def row_model(a: Array, volume: float, temperature: float, options: Options) -> PhaseField:
+    """Return the energy of a row of cells; a cell has landau's volume, m^3, or a slice of it."""
     kT = constants.k * temperature if options.thermal_noise else 0.0
     side = volume ** (1 / 3)
     area = side**2 * options.domain_volume
@@ -235,12 +228,12 @@ def _model(a: Array, volume: float, temperature: float, options: Options) -> Pha
         area = spacing**2 * options.domain_volume
     return PhaseField(
         a,
-        cells=options.cells**options.dimension,
+        cells=int(np.prod(shape_of(options, spacing))),
         spacing=spacing,
         cross_section=area,
         kT=kT,
         gradient=options.gradient,
-        background_permittivity=options.background_permittivity,
+        background_permittivity=options.permittivity,
     )
 
 
@@ -249,10 +242,3 @@ def _radius(model: PhaseField, amplitude: float, axis: Array) -> float:
     P = polynomial.extreme_polarization(model.coefficients, amplitude, axis)
     curvature = float(np.abs(polynomial.axial_curvature(model.coefficients, P, axis)).min())
     return 1.05 * P + 4.0 * float(np.sqrt(model.kT / (model.noise_volume * curvature)))
-
-
-def _field(sample: int, amplitude: float, steps: int, options: Options) -> Array:
-    """Return the field during one sample at the ends of its steps, (steps + 1, 3), V/m."""
-    wave = {"triangle": triangle, "sine": sine}[options.waveform]
-    cycles = (sample * steps + np.arange(steps + 1)) / (steps * options.samples_per_cycle)
-    return np.asarray(wave(cycles, amplitude=amplitude, frequency=1.0)[:, None] * options.axis)

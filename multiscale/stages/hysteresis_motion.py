@@ -7,8 +7,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from multiscale.gle.kinetics import field_mass, kinetic_coefficient
-from multiscale.mesoscale.box import BoxKinetics, box_limit
-from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.field import PhaseField
 from multiscale.mesoscale.kinetics import (
     Kinetics,
@@ -17,18 +15,14 @@ from multiscale.mesoscale.kinetics import (
     memory_limit,
     overdamped_limit,
 )
+from multiscale.mesoscale.specimen import Boxes, Films, Resting, boxes_limit, explicit_limit
+from multiscale.stages.hysteresis_bodies import Bodies
 
 if TYPE_CHECKING:
-    from multiscale.stages.hysteresis_model import Options
+    from multiscale.stages.hysteresis_options import Options
 
 Array = NDArray[np.float64]
-
-
-class Box(NamedTuple):
-    """The cells of field-2d and field-3d and their elasticity."""
-
-    shape: tuple[int, int, int]
-    elasticity: Elasticity | None
+Mover = Kinetics | Boxes | Films | Resting
 
 
 class Motion(NamedTuple):
@@ -38,11 +32,10 @@ class Motion(NamedTuple):
     mobility: Array  # S/m, 1 / (inertia friction)
     rate: NDArray[np.complex128]  # (3, mode) 1/s
     amplitude: NDArray[np.complex128]  # (3, mode) 1/s^2
-    memory: bool
-    box: Box | None  # of field-2d and field-3d
+    kind: str  # overdamped, memory or quasi-static
 
     @classmethod
-    def read(cls, gle: xr.Dataset, options: "Options", landau: xr.Dataset) -> "Motion":
+    def read(cls, gle: xr.Dataset, options: "Options") -> "Motion":
         """Return the kinetics of one temperature of the gle stage.
 
         Raises
@@ -66,63 +59,38 @@ class Motion(NamedTuple):
         inertia = np.where(moves, field_mass(mass, volume), np.inf)
         damped = np.where(moves, friction, np.inf)
         mobility = kinetic_coefficient(np.where(moves, mass, 1.0), damped, volume)
-        return cls(
-            inertia,
-            mobility,
-            modes[0],
-            modes[1],
-            options.kinetics == "memory",
-            _box(landau, options),
-        )
+        return cls(inertia, mobility, modes[0], modes[1], options.kinetics)
 
-    def limit(self, model: PhaseField, radius: float) -> float:
-        """Return the longest stable time step, s."""
-        if self.box is not None:
+    def limit(self, model: PhaseField, bodies: Bodies | None, radius: float) -> float:
+        """Return the longest stable time step, s; infinite if there is none."""
+        if self.kind == "quasi-static":
+            return np.inf
+        if bodies is not None:
             L = float(self.mobility.max())
-            return box_limit(model, self.box.shape, L, radius, self.box.elasticity)
-        if self.memory:
+            if bodies.boxes:
+                return boxes_limit(bodies.boxes, L, radius, bodies.load)
+            return explicit_limit(bodies.films, L, radius)
+        if self.kind == "memory":
             return memory_limit(model, self.inertia, radius)
         return overdamped_limit(model, self.mobility, radius)
 
-    def kinetics(self, model: PhaseField, dt: float, radius: float) -> Kinetics:
-        """Return the equation of motion with time step dt, s."""
-        if self.box is not None:
+    def mover(self, model: PhaseField, bodies: Bodies | None, dt: float, radius: float) -> Mover:
+        """Return the equation of motion with time step dt, s.
+
+        Raises
+        ------
+        NotPassiveError, StepTooLongError
+            If the kernel pumps energy in, or dt exceeds the limit.
+        """
+        if bodies is not None:
+            if self.kind == "quasi-static":
+                return Resting(bodies.boxes or bodies.films)
             L = float(self.mobility.mean())
-            return BoxKinetics(model, self.box.shape, L, dt, radius, self.box.elasticity)
-        if self.memory:
-            return Memory(model, self.inertia, self.rate, self.amplitude, dt, radius)
+            if bodies.boxes:
+                return Boxes(bodies.boxes, L, dt, radius, bodies.load)
+            return Films(bodies.films, L, dt, radius, model.kT)
+        if self.kind == "memory":
+            memory = Memory(model, self.inertia, self.rate, self.amplitude, dt, radius)
+            memory.noise_shape()  # builds the propagator: a kernel that is not passive fails now
+            return memory
         return Overdamped(model, self.mobility, dt, radius)
-
-
-def _box(landau: xr.Dataset, options: "Options") -> Box | None:
-    """Return the box of a model in two or three dimensions; two are x and z."""
-    if options.dimension < 2:
-        return None
-    n = options.cells
-    shape = (n, 1 if options.dimension == 2 else n, n)
-    return Box(shape, elasticity(landau) if options.elasticity else None)
-
-
-def elasticity(landau: xr.Dataset) -> Elasticity:
-    """Return the cubic elasticity of one temperature of the landau stage, without mean stress.
-
-    Raises
-    ------
-    ValueError
-        If the stage has no stiffness or electrostriction, or not every constant is known.
-    """
-    names = ("stiffness", "electrostriction")
-    missing = [n for n in names if n not in landau or not np.isfinite(landau[n].values).all()]
-    if missing:
-        raise ValueError(
-            f"{' and '.join(missing)} of stage landau are not known, expected numbers for "
-            "elasticity. Record the strain in metad, or set elasticity = false."
-        )
-    C, Q = (landau[n].transpose("voigt", "voigt_b").values for n in names)
-    return Elasticity(_cubic(1e9 * C), _cubic(Q))
-
-
-def _cubic(M: Array) -> tuple[float, float, float]:
-    """Return the three constants of a matrix (6, 6), averaged over the cube's axes."""
-    normal, off = np.diag(M)[:3], M[:3, :3][~np.eye(3, dtype=bool)]
-    return float(normal.mean()), float(off.mean()), float(np.diag(M)[3:].mean())

@@ -5,9 +5,10 @@ import xarray as xr
 from multiscale import schema
 from multiscale.landau import coercive_field
 from multiscale.mesoscale.polynomial import UnboundedError
+from multiscale.mesoscale.resolution import CoarseGridWarning
 from multiscale.stages import hysteresis
 from multiscale.stages.hysteresis import Options
-from multiscale.stages.hysteresis_model import prepare
+from multiscale.stages.hysteresis_model import MinorLoopWarning, prepare
 
 TERMS = ["a1", "a11", "a12", "a111", "a112", "a123"]
 TEMPERATURES = (298.0, 500.0, 900.0)
@@ -150,7 +151,8 @@ def test_thermal_loop_is_symmetric_and_switches_early():
 
 
 def test_minor_loop_has_no_coercive_field_and_says_so():
-    ds = run(**QUIET, **SHORT, temperatures=(298.0,), amplitude="800 kV/cm")
+    with pytest.warns(MinorLoopWarning, match=r"amplitude is 8e\+07 V/m .* 1\.612e\+08 V/m"):
+        ds = run(**QUIET, **SHORT, temperatures=(298.0,), amplitude="800 kV/cm")
     assert ds["state"].item() == "minor"
     assert np.isnan(ds["coercive_field"].item())
     assert np.isnan(ds["coercive_field_stderr"].item())
@@ -203,15 +205,17 @@ def test_interrupted_run_continues_bit_for_bit(kinetics, stop):
 
 
 def test_field_model_writes_snapshots_and_warns_of_a_coarse_grid():
-    ds = run(
-        model="field-1d", cells=8, temperatures=(298.0,), replicas=2, landau_samples=0,
-        **{**SHORT, "frequencies": (2e11,), "samples_per_cycle": 64},
-    )  # fmt: skip
+    with pytest.warns(CoarseGridWarning, match=r"wall half width is 0\.40 cells"):
+        ds = run(
+            model="field-1d", cells=8, temperatures=(298.0,), replicas=2, landau_samples=0,
+            **{**SHORT, "frequencies": (2e11,), "samples_per_cycle": 64},
+        )  # fmt: skip
     assert ds["polarization_field"].sizes == {
         "loop": 1, "snapshot": 32, "x": 8, "y": 1, "z": 1, "axis": 3,
     }  # fmt: skip
     width = next(d for d in schema.trust(ds) if d.check.startswith("wall width"))
-    assert width.value == pytest.approx(0.49206e-9 / (VOLUME ** (1 / 3) * 1e-10), rel=2e-3)
+    half = 0.49206e-9 * np.sqrt(1.66221)  # P0 over the largest slope, T5
+    assert width.value == pytest.approx(half / (VOLUME ** (1 / 3) * 1e-10), rel=2e-3)
     assert not width.ok
 
 

@@ -125,11 +125,14 @@ def _double_well(y, E, L, xi, out, h, substeps):
             y[1:] = new
             y[0] += 0.5 * h * y[1]
             y[1] += 0.5 * h * 12 * (y[0] - y[0] ** 3)
-        out[t, 0] = y[0]
+        out[t] = y[: out.shape[1]]
 
 
-def stream(planted, seed, frames=None, chunk=65536):
-    """Yield positions (n, d) in equilibrium, n <= chunk, until there are `frames` of them."""
+def stream(planted, seed, frames=None, chunk=65536, full=False):
+    """Yield positions (n, d) in equilibrium, n <= chunk, until there are `frames` of them.
+
+    full: positions, velocities and memory forces m dv/dt - F side by side, (n, 3 d).
+    """
     frames = frames or planted.frames
     rng = np.random.default_rng(np.random.SeedSequence([seed, 20240501]))
     G, A = network(planted)
@@ -152,13 +155,14 @@ def stream(planted, seed, frames=None, chunk=65536):
     done = -2000 if anharmonic else 0  # the start inside a well is forgotten first
     while done < frames:
         n = min(chunk, frames - done)
-        out = np.empty((n, d))
+        out = np.empty((n, len(y) if full else d))
         xi = rng.standard_normal((n * substeps, len(E)))
         if anharmonic:
             _double_well(y, E, L, xi, out, planted.dt / substeps, substeps)
         else:
             _linear(y, E, L, xi, out)
-        yield out[max(0, -done) :]
+        out = out[max(0, -done) :]
+        yield np.hstack([out[:, : 2 * d], out[:, 2 * d :] @ G.T]) if full else out
         done += n
 
 

@@ -1,18 +1,25 @@
 """Time and memory of a step of the field model against the time of its own Fourier transforms.
 
 Usage: python benchmarks/mesoscale_step.py [--cells 64] [--threads 1] [--single] [--repeats 5]
+       python benchmarks/mesoscale_step.py --scaling [--cells 64] [--single]
+       python benchmarks/mesoscale_step.py --device cuda [--cells 128] [--single]
 Prints one JSON object per line: a rigid step and one with elasticity, with the memory in real
-fields; then what four auxiliary variables add to a step with inertia and elasticity.
+fields, and the minutes of a loop of 1e5 steps; then what four auxiliary variables add to a step
+with inertia and elasticity. With --scaling one thread against two, in turns (two free cores are
+needed). With --device the step in torch against the memory bandwidth of the device: every array
+of a step read and written once, transforms in two passes.
 """
 
 import argparse
 import json
+import os
 import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import torch
 from scipy import fft
 
 from multiscale.mesoscale.elasticity import Elasticity
@@ -20,6 +27,7 @@ from multiscale.mesoscale.evolve import Evolution
 from multiscale.mesoscale.grid import Grid
 from multiscale.mesoscale.inertial import Inertial
 from multiscale.mesoscale.model import FieldModel
+from multiscale.mesoscale.on_device import DeviceEvolution
 
 CARD = np.array([3.8e5 * (25 - 479), -7.3e7, 7.5e8, 2.6e8, 6.1e8, -3.7e9])  # PbTiO3, Haun 1987
 GRADIENT = (1.038e-10, 0.0, 5.19e-11, 5.19e-11)
@@ -67,7 +75,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--single", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--scaling", action="store_true")
+    parser.add_argument("--device")
     args = parser.parse_args()
+    if args.scaling:
+        scaling(args.cells, args.single, args.repeats)
+        return
+    if args.device:
+        on_device(args.cells, args.single, args.device, args.repeats)
+        return
     n, dtype = args.cells, np.float32 if args.single else np.float64
     grid = Grid((n, n, n), 0.4e-9, workers=args.threads)
     for elasticity, components in ((None, (3,)), (ELASTICITY, (3, 6))):
@@ -89,10 +105,78 @@ def main() -> None:
             "transforms_ms": round(1e3 * own, 2),
             "step_ms": round(1e3 * whole, 2),
             "ratio": round(whole / own, 3),
+            "loop_of_1e5_steps_min": round(whole * 1e5 / 60, 1),
             "peak_real_fields": round(peak, 1),
         }
         print(json.dumps(row))
     memory(n, args.threads, args.repeats)
+
+
+def scaling(n: int, single: bool, repeats: int) -> None:
+    """Print how much faster two threads are than one, of transforms and of a step."""
+    runs = []
+    for threads in (1, 2):
+        grid = Grid((n, n, n), 0.4e-9, workers=threads)
+        model = FieldModel(grid, CARD, GRADIENT, ELASTICITY, 10.0, single=single)
+        runs.append(transforms(grid, (3, 6), model.dtype))
+        runs.append(Runner(Evolution(model, 1.0), n).step)
+    times = np.array([[seconds(run) for run in runs] for _ in range(repeats)])
+    fft_one, one, fft_two, two = times.min(axis=0)
+    row = {
+        "cells": n,
+        "precision": "float32" if single else "float64",
+        "step_ms_one_thread": round(1e3 * one, 2),
+        "step_ms_two_threads": round(1e3 * two, 2),
+        "step_scaling": round(one / two, 3),
+        "transforms_scaling": round(fft_one / fft_two, 3),
+        "loop_of_1e5_steps_min_two_threads": round(two * 1e5 / 60, 1),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+    print(json.dumps(row))
+
+
+def on_device(n: int, single: bool, device: str, repeats: int) -> None:
+    """Print the time of a step in torch and what the memory bandwidth of the device allows."""
+    model = FieldModel(Grid((n, n, n), 0.4e-9), CARD, GRADIENT, ELASTICITY, 10.0, single=single)
+    steps = DeviceEvolution(Evolution(model, 1.0), device)
+    state = steps.start(np.random.default_rng(1).normal(0, 0.1, (3, n, n, n)))
+
+    def wait() -> None:
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+
+    def advance() -> None:
+        nonlocal state
+        state = steps.multistep(state, np.zeros(3), 1e-11)
+
+    def burst() -> None:
+        for _ in range(10):
+            advance()
+        wait()
+
+    advance()
+    advance()
+    big = torch.zeros(2**26, device=device)  # 256 MB
+    copy = big.clone()
+
+    def move() -> None:
+        copy.copy_(big)
+        wait()
+
+    move()
+    bandwidth = 2 * big.numel() * 4 / min(seconds(move) for _ in range(repeats))
+    real = n**3 * np.dtype(model.dtype).itemsize
+    modes = real * (n + 2) / n
+    traffic = 2 * 18 * (real + modes) + (9 + 12) * real + (12 + 9 + 9 + 3) * modes
+    row = {
+        "cells": n,
+        "precision": np.dtype(model.dtype).name,
+        "device": device,
+        "step_ms": round(1e2 * min(seconds(burst) for _ in range(repeats)), 3),
+        "bandwidth_GB_s": round(bandwidth / 1e9, 1),
+        "bandwidth_bound_ms": round(1e3 * traffic / bandwidth, 3),
+    }
+    print(json.dumps(row))
 
 
 def memory(n: int, threads: int, repeats: int) -> None:

@@ -23,6 +23,7 @@ The field model in one to three dimensions
     green        stress of waves of spontaneous strain, compiled
     pointwise    compiled passes over cells; threads: shared among threads
     evolve       overdamped steps of second order, with error control
+    on_device    the same steps in torch, for graphics cards
     inertial     steps with inertia, friction and memory
     relaxation   states of rest
     driver       loops, stress, field cooling, electrodes with a load

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.compiled import inlined, released
+from multiscale.mesoscale.grid import Grid
 from multiscale.mesoscale.threads import BLOCK, WIDTH
 
 Array = NDArray[Any]
@@ -103,3 +104,11 @@ def _stress(w: Array, C: Array, n: int) -> None:
         w[3, t] = c44 * (k1 * u2 + k2 * u1) - s3
         w[4, t] = c44 * (k0 * u2 + k2 * u0) - s4
         w[5, t] = c44 * (k0 * u1 + k1 * u0) - s5
+
+
+def all_waves(grid: Grid) -> Array:
+    """Return the wave vectors as `equilibrium` takes them, crystal axes, (3, *mode_shape), 1/m."""
+    odd = np.stack(np.meshgrid(*grid.odd_waves, indexing="ij"))
+    full = np.stack(np.meshgrid(*grid.waves, indexing="ij"))
+    alone = ((full != 0).sum(axis=0) == 1) & ~odd.any(axis=0)
+    return np.asarray(grid.to_crystal(np.where(alone, full, odd)))

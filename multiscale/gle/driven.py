@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Drive = float | Sequence[float] | Callable[[Array], Array]
 WHITE_LAGS = 20
 SMALL = 0.1  # misfit of the fastest motion that does no harm to the force
-COARSE = 0.35  # fastest angular frequency times frame time; beyond it the splitting errs by 1 %
+COARSE = 0.6  # fastest angular frequency times frame time; beyond it the force errs by 3 %
 
 
 def refit_force(  # noqa: PLR0913 (every argument but five has a default)
@@ -164,7 +164,7 @@ def _frames(fit: MeanForceFit, embedding: Embedding, records: Sequence[Array], d
     memory = float(embedding.coupling @ embedding.coupling)
     fastest = (memory + stiffest / embedding.mass) ** 0.5 * dt
     return Check(
-        "frames", fastest, f"below {COARSE}", fastest < COARSE,
+        "force frames", fastest, f"below {COARSE}", fastest < COARSE,
         f"the fastest oscillation advances by {fastest:.2f} radians from frame to frame: beyond "
         f"{COARSE} the mean force errs by about its square over 12; store frames more often",
     )  # fmt: skip

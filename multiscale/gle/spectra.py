@@ -22,6 +22,8 @@ Complex = NDArray[np.complex128]
 N_GROUPS = 4  # few: a bin must stay narrower than a phonon line
 WIDENING = 400  # bins are this many times narrower than their frequency, or the resolution
 LONGEST_EDGE = 0.125  # of a record
+STEEP = 4.0  # power at the lowest frequencies over that at the resolution, of a steep spectrum
+STEPS = 8  # bins of a steep spectrum are this many times narrower than their frequency
 SEGMENT = 2**20  # frames transformed at once
 GLIMPSE = 2**20  # frames that tell where the motion ends
 
@@ -69,6 +71,8 @@ def grouped_spectra(
         If the records are too short to fill a bin.
     """
     edges = bin_edges([x for x, _ in records], dt, resolution, band)
+    if wanders([x for x, _ in records], dt, resolution):
+        edges = graded(edges, [x for x, _ in records], dt)
     shape = (edges.size - 1, N_GROUPS)
     sums = [np.zeros(shape, complex) for _ in range(8)]
     dealt = 0
@@ -113,6 +117,30 @@ def bin_edges(records: Sequence[Array], dt: float, resolution: float, band: floa
     ratio = 1 + 1 / WIDENING
     wider = equal[-1] * ratio ** np.arange(1, 1 + max(0, int(np.log(band / equal[-1]) * WIDENING)))
     return np.concatenate([equal, wider])
+
+
+def wanders(records: Sequence[Array], dt: float, resolution: float) -> bool:
+    """Return whether the spectrum of x is steep below the resolution (1/ps): free, or slow hops."""
+    low, high = [], []
+    for x in records:
+        n = len(x)
+        power = np.abs(rfft((x - np.mean(x)) * np.hanning(n))) ** 2
+        at = round(resolution * n * dt / (2 * np.pi))
+        low.append(power[2:6].mean())
+        high.append(power[max(at, 6) : max(2 * at, 12)].mean())
+    return bool(np.mean(low) > STEEP * np.mean(high))
+
+
+def graded(edges: Array, records: Sequence[Array], dt: float) -> Array:
+    """Return bin edges that start as narrow as N_GROUPS frequencies allow and widen with frequency.
+
+    A coordinate that wanders has a spectrum like 1/w^2, which must not change within a bin.
+    """
+    least = N_GROUPS * 2 * np.pi / (sum(len(x) for x in records) * dt)
+    fine = [0.0]
+    while (width := max(least, fine[-1] / STEPS)) < edges[1] and fine[-1] + width < edges[-1]:
+        fine.append(fine[-1] + width)
+    return np.concatenate([fine, edges[edges > fine[-1] + 0.5 * edges[1]]])
 
 
 def _deal(flat: NDArray[np.intp], term: Array, shape: tuple[int, int]) -> Array:

@@ -103,7 +103,7 @@ def test_an_oscillating_drive_in_a_double_well():
 
 def test_frames_too_far_apart_are_flagged(driven):
     fit = refit_force(driven[:4, ::8], 8 * DT, EMBEDDING, BASIS, PUSH)
-    bad = next(c for c in fit.checks if c.check == "frames")
+    bad = next(c for c in fit.checks if c.check == "force frames")
     assert not bad.ok
     assert "store frames more often" in bad.message
 

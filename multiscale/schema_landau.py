@@ -32,6 +32,14 @@ _MORE = {
     "symmetric_residual": optional(
         "temperature", "J/m^3", "rms residual averaged over symmetry-equivalent points"
     ),
+    **optional_with_error(
+        "strain_constant line_part", "1", "line in T of l_ref (angstrom), Q (m^4/C^2), C (GPa): "
+        "value at strain_line_temperature, slope per K", "strain_line",
+    ),
+    "strain_line_p_value": optional(
+        "strain_constant", "1", "how often chance leaves the line as far", False
+    ),
+    "strain_line_temperature": optional("", "K", "mean temperature, where strain_line counts from"),
     "outlying": optional("temperature", "1", "share of points that a robust fit holds back"),
     "candidate_parameters": optional("candidate", "1", "parameters of the candidate's laws"),
     **{

@@ -149,19 +149,32 @@ def strain_coupling(landau: xr.Dataset) -> Figure:
             if np.isfinite(value).any():
                 error = landau[f"{name}_stderr"].values[:, i, j]
                 label = f"${letter}_{{{index}}}$"
-                ax.errorbar(T, value, error, fmt="o-", markersize=4, capsize=3, label=label)
+                drawn = ax.errorbar(T, value, error, fmt="o", markersize=4, capsize=3, label=label)
+                _strain_line(ax, landau, letter + index, drawn[0].get_color())
         ax.set_title(f"{name} ({unit})", loc="left", fontsize=9)
         ax.axhline(0, color="#888", linewidth=0.6)
         style.legend(ax)
     last = axes.flat[2]
-    last.errorbar(
+    drawn = last.errorbar(
         T, landau["reference_cell"].values[:, 0], landau["reference_cell_stderr"].values[:, 0],
-        fmt="o-", markersize=4, capsize=3,
+        fmt="o", markersize=4, capsize=3,
     )  # fmt: skip
+    _strain_line(last, landau, "l_ref", drawn[0].get_color())
     last.set_title("lattice constant at P = 0 (Å)", loc="left", fontsize=9)
     for ax in axes.flat:
         ax.set_xlabel("T (K)")
     return style.tell_doubts(figure, landau)
+
+
+def _strain_line(ax: Axes, landau: xr.Dataset, name: str, color: str) -> None:
+    """Draw the line in T through one strain constant, dashed where chance would not leave it so."""
+    if "strain_line" not in landau:
+        return
+    one, T = landau.sel(strain_constant=name), landau["temperature"].values
+    value, slope = one["strain_line"].values
+    bad = float(one["strain_line_p_value"]) < 0.01
+    y = value + slope * (T - float(one["strain_line_temperature"]))
+    ax.plot(T, y, "--" if bad else "-", color=color, linewidth=1)
 
 
 def _unit(landau: xr.Dataset, i: int) -> str:

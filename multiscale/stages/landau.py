@@ -17,6 +17,7 @@ from multiscale.stages import landau_doubts as doubts
 from multiscale.stages.landau_fit import all_temperatures, at_temperature
 from multiscale.stages.landau_options import Options
 from multiscale.stages.landau_result import pack, transition, with_laws
+from multiscale.stages.landau_strain_laws import with_strain_laws
 from multiscale.stages.options import Checkpoint, Progress, silent
 
 __all__ = ["PARENTS", "Options", "merge", "run", "split"]
@@ -62,7 +63,8 @@ def run(
         alone.append(at_temperature(metad.sel(temperature=T), options))
         progress((i + 1) / (metad.sizes["temperature"] + 1))
     points, together = all_temperatures(metad["temperature"].values, alone, options)
-    ds = with_laws(pack(metad, points, options.order), alone, together)
+    ds = with_strain_laws(pack(metad, points, options.order))
+    ds = with_laws(ds, alone, together)
     ds, found = transition(ds, points, together)
     ds = doubts.doubt_transition(ds, found)
     for value, point in zip(ds["temperature"].values, points, strict=True):

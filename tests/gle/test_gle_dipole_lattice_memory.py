@@ -1,0 +1,89 @@
+"""Memory of a lattice from its own run: planted kernels with noise that neighbours share."""
+
+import numpy as np
+import pytest
+
+from multiscale.gle import dipole_lattice as dl
+from multiscale.gle.dipole_lattice_classes import coordinates_of
+from multiscale.gle.dipole_lattice_fit import fit_lattice_force
+from multiscale.gle.dipole_lattice_kernel import LatticeKernel, friction_between, lattice_passivity
+from multiscale.gle.dipole_lattice_memory import extract_lattice_kernel
+from multiscale.gle.dipole_lattice_simulate import simulate_lattice
+
+KT, FRAME = 0.026, 0.02
+SIZE = (6, 6, 4)
+SOFT = dl.LatticeForce(
+    ("u2", "u4", "u22", "j1", "j2", "j5", "dipole"),
+    np.array([0.9, 8.0, -4.0, -0.12, 0.08, 0.03, 0.05]),
+    np.zeros((7, 7)),
+)
+STEPS = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0]])
+
+
+def planted(correlated: bool) -> LatticeKernel:
+    b = np.array([[9.0, 0.6], [12.0, 0.0], [5.0, -0.4]])[:, : 1 + correlated]
+    zero = np.zeros((b.size,) * 2)
+    return LatticeKernel(np.array([4.0]), np.array([3.0]), np.array([9.0]), b, zero, 0.004, KT)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["shared", "on site"])
+def run(request):
+    kernel = planted(request.param)
+    rng = np.random.default_rng(2)
+    made = simulate_lattice(
+        kernel, SOFT, 0.1 * rng.standard_normal((3, *SIZE)), rng, dt=0.005, n_steps=20_000, stride=4
+    )
+    return kernel, made.modes[400:]
+
+
+def test_mean_force_of_the_configurations_alone_is_that_of_the_run(run):
+    _, u = run
+    force = fit_lattice_force(u[::10], KT, order=4, n_blocks=40)
+    truth = dict(zip(SOFT.names, SOFT.coefficients, strict=True))
+    off = force.coefficients - [truth.get(name, 0.0) for name in force.names]
+    # Hotelling: 11 coefficients, 40 blocks; one run in 1000 exceeds it
+    distance = off @ np.linalg.solve(force.covariance, off)
+    assert distance < 51.0
+    assert np.sqrt(force.covariance.diagonal())[:3] == pytest.approx([0.01, 0.2, 0.3], rel=1.5)
+
+
+def test_kernel_and_its_reach_come_back(run):
+    kernel, u = run
+    fit = extract_lattice_kernel(
+        [u], FRAME, KT, SOFT, window=1.5, shells=1, n_modes=4, n_records=60, n_bootstrap=10
+    )
+    found = fit.kernel
+    shells = kernel.coupling.shape[1]
+    assert found.coupling.shape[1] == shells
+    assert (fit.gain[1] > 1000) == (shells == 2)
+    # the run's step makes the mass seem smaller by (w dt)^2/12, up to 1.3 % where the band ends
+    assert found.mass == pytest.approx(kernel.mass, rel=0.01)
+    # couplings of many records: friction within 5 %, that of neighbours within 0.15 1/ps
+    truth, seen = friction_between(kernel, STEPS), friction_between(found, STEPS)
+    assert seen[0] == pytest.approx(truth[0], rel=0.05)
+    assert np.abs(seen[1:] - truth[1:]).max() < 0.15
+    assert lattice_passivity(found) > -1e-9
+    checks = {check.check: check for check in found.checks}
+    for name in ("stationary", "noise", "gaussian", "neighbours", "orthogonal"):
+        assert checks[name].ok, checks[name].message
+
+
+def test_coordinates_are_orthonormal():
+    for size in ((4, 3, 6), (3, 4, 5), (2, 2, 1)):
+        found = coordinates_of(size)
+        assert found.wave.size == np.prod(size)
+        u = np.random.default_rng(0).standard_normal(size)
+        waves = np.fft.rfftn(u, norm="ortho").ravel()[found.wave]
+        x = np.where(found.part == 0, waves.real, waves.imag) * found.factor
+        assert np.sum(x**2) == pytest.approx(np.sum(u**2))
+
+
+def test_bad_runs_are_named():
+    u = np.zeros((50, 3, 2, 2, 2), np.float32)
+    with pytest.raises(ValueError, match="shells is 4"):
+        extract_lattice_kernel([u], FRAME, KT, SOFT, window=0.2, shells=4)
+    with pytest.raises(ValueError, match="run 1 has shape"):
+        extract_lattice_kernel([u, u[:, :, :1]], FRAME, KT, SOFT, window=0.2)
+    u[7, 0, 1, 1, 1] = np.nan
+    with pytest.raises(ValueError, match="frame 7 of run 0 is not finite"):
+        extract_lattice_kernel([u], FRAME, KT, SOFT, window=0.2)

@@ -7,6 +7,7 @@ it was computed and `reference_structure` from where the branch is counted; it i
 from multiscale.schema_gradient import FILM, GRADIENT
 from multiscale.schema_landau import LANDAU
 from multiscale.schema_lattice import WALLS
+from multiscale.schema_lattice_fit import LATTICE_FIT
 from multiscale.schema_variables import Stage, Variable, mixed, optional, optional_with_error
 
 _RUN = "temperature walker time"
@@ -287,6 +288,7 @@ STAGES: dict[str, Stage] = {
     "thermodynamics": Stage(_THERMODYNAMICS, ("temperature",), ("formula_units",)),
     "sizes": Stage(_SIZES, ()),
     "gradient": Stage(GRADIENT, ("temperature",)),
+    "lattice_fit": Stage(LATTICE_FIT, ("parameter",), ("potential", "material", "formula")),
     "film": Stage(FILM, ("temperature", "misfit"), ("phases",)),
     "comparison": Stage(_COMPARISON, ("temperature",), ("formula_units",)),
     "landau": Stage(LANDAU, ("temperature", "term"), ("formula_units",)),

@@ -16,7 +16,8 @@ CORE = {
     "atoms", "lattice", "sampling", "landau", "gle", "mesoscale", "units", "compiled", "resources",
 }  # fmt: skip
 BORDER = {
-    "schema", "schema_gradient", "schema_landau", "schema_lattice", "schema_tables",
+    "schema", "schema_gradient", "schema_landau", "schema_lattice", "schema_lattice_fit",
+    "schema_tables",
     "schema_variables", "materials",
     "records",
     "records_landau", "records_lattice", "records_units", "stages",

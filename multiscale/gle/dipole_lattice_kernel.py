@@ -106,6 +106,17 @@ def friction_between(kernel: LatticeKernel, steps: Array, grid: int = 8) -> Arra
     return np.asarray(np.cos(steps @ k.T) * weight @ total)
 
 
+def friction_samples(kernel: LatticeKernel, steps: Array) -> Array:
+    """Return `friction_between` of the kernel's resamplings, (n_bootstrap, m): std is its error."""
+    k, j, shape = kernel.rate.size, kernel.decay.size, kernel.coupling.shape
+    found = []
+    for sample in kernel.samples:
+        _, rate, decay, frequency, b = np.split(sample, np.cumsum([1, k, j, j]))
+        poles = {"rate": np.exp(rate), "decay": np.exp(decay), "frequency": np.exp(frequency)}
+        found.append(friction_between(kernel._replace(**poles, coupling=b.reshape(shape)), steps))
+    return np.array(found).reshape(len(kernel.samples), len(steps))
+
+
 def lattice_passivity(kernel: LatticeKernel, grid: int = 8) -> float:
     """Return the least Re K(k, i w) in 1/ps over frequencies and a grid of wave vectors.
 

@@ -6,7 +6,12 @@ import pytest
 from multiscale.gle import dipole_lattice as dl
 from multiscale.gle.dipole_lattice_classes import coordinates_of
 from multiscale.gle.dipole_lattice_fit import fit_lattice_force
-from multiscale.gle.dipole_lattice_kernel import LatticeKernel, friction_between, lattice_passivity
+from multiscale.gle.dipole_lattice_kernel import (
+    LatticeKernel,
+    friction_between,
+    friction_samples,
+    lattice_passivity,
+)
 from multiscale.gle.dipole_lattice_memory import extract_lattice_kernel
 from multiscale.gle.dipole_lattice_simulate import simulate_lattice
 
@@ -50,7 +55,7 @@ def test_mean_force_of_the_configurations_alone_is_that_of_the_run(run):
 def test_kernel_and_its_reach_come_back(run):
     kernel, u = run
     fit = extract_lattice_kernel(
-        [u], FRAME, KT, SOFT, window=1.5, shells=1, n_modes=4, n_records=60, n_bootstrap=10
+        [u], FRAME, KT, SOFT, window=1.5, shells=1, n_modes=4, n_records=60, n_bootstrap=20
     )
     found = fit.kernel
     shells = kernel.coupling.shape[1]
@@ -58,10 +63,11 @@ def test_kernel_and_its_reach_come_back(run):
     assert (fit.gain[1] > 1000) == (shells == 2)
     # the run's step makes the mass seem smaller by (w dt)^2/12, up to 1.3 % where the band ends
     assert found.mass == pytest.approx(kernel.mass, rel=0.01)
-    # couplings of many records: friction within 5 %, that of neighbours within 0.15 1/ps
-    truth, seen = friction_between(kernel, STEPS), friction_between(found, STEPS)
-    assert seen[0] == pytest.approx(truth[0], rel=0.05)
-    assert np.abs(seen[1:] - truth[1:]).max() < 0.15
+    error = friction_samples(found, STEPS).std(0, ddof=1)
+    off = np.abs(friction_between(found, STEPS) - friction_between(kernel, STEPS))
+    assert (off < 4 * error + 1e-9).all()
+    assert error[0] < 0.8  # 1/ps, of 30; of neighbours' 2.7 and 0.18
+    assert (error[1:] < 0.15).all()
     assert lattice_passivity(found) > -1e-9
     checks = {check.check: check for check in found.checks}
     for name in ("stationary", "noise", "gaussian", "neighbours", "orthogonal"):

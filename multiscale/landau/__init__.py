@@ -33,6 +33,7 @@ groups        finite groups from generators, Molien series, projection
 bases         invariants of any group: of P, strain and P, gradients of P
 batch         energies and fields of many points at the speed of memory
 switching     reversal of a domain by a field along any direction, with rotation
+wall_kinds    neutral coherent walls of a phase: angles and normals
 variants      symmetry images of a state, ground state in a field
 field_diagram temperature-field diagram, critical end point, tricritical point
 basis_minima  minima of a polynomial of any symmetry
@@ -138,6 +139,7 @@ from multiscale.landau.tensors import (
 )
 from multiscale.landau.variants import state_in_field, variants
 from multiscale.landau.wall_fit import WallFit, cut_walls, fit_wall, gradient_from_wall
+from multiscale.landau.wall_kinds import WallKind, wall_kinds
 from multiscale.landau.wall_profile import Wall, gradient_matrix, relax_wall, wall_90
 from multiscale.landau.walls import Box180, Wall180, profile_180, wall_180, walls_180_in_box
 
@@ -184,6 +186,7 @@ __all__ = [
     "Wall",
     "Wall180",
     "WallFit",
+    "WallKind",
     "Waves",
     "Whitened",
     "basis_minima",
@@ -270,6 +273,7 @@ __all__ = [
     "variants",
     "wall_90",
     "wall_180",
+    "wall_kinds",
     "walls_180_in_box",
     "whitened",
 ]

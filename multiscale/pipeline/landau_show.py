@@ -161,6 +161,8 @@ def _walls(walls: dict[str, Any] | None) -> list[str]:
         for kind, wall in kinds.items():
             if wall is not None:
                 note = "" if wall.get("stable", True) else ", not stable"
+                if "normal" in wall:
+                    note = f", normal ({', '.join(f'{x:.2f}' for x in wall['normal'])}){note}"
                 numbers = f"{wall['energy'] * 1e3:.3f} mJ/m^2, {wall['width'] * 1e9:.3f} nm wide"
                 lines.append(f"  {angle:>3} degrees, {kind:<8} {numbers}{note}")
     return lines

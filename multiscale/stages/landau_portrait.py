@@ -3,7 +3,6 @@
 Record -> plain numbers in SI units, for `multiscale landau show` and for scripts.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,10 @@ from multiscale.stages.landau_record import (
     DEFAULT_RANGE,
     bounded,
     elasticity,
-    gradient,
     landau_of,
     span,
 )
+from multiscale.stages.landau_walls import walls
 
 Array = NDArray[np.float64]
 
@@ -44,6 +43,7 @@ UNITS = {
     "width": "m",
     "tanh_width": "m",
     "potential_step": "V",
+    "normal": "1",
     "coefficients": "SI, C/m^2 and J/m^3",
 }
 """Unit of every number of a portrait by its key."""
@@ -90,7 +90,7 @@ def portrait(record: Material, temperature: float) -> dict[str, Any]:
         **_coercive(a, state),
         "permittivity": _permittivity(a, state.polarization),
         **_mechanical(record, a, state.polarization),
-        "walls": _walls(record, a, state.phase, remarks),
+        "walls": walls(record, a, state, remarks),
         "coefficients": model.at(temperature),
     }
     return {**content, "remarks": remarks}
@@ -156,38 +156,6 @@ def _mechanical(record: Material, a: Array, P: Array) -> dict[str, Any]:
         "spontaneous_strain": (elastic.electrostriction @ products(P)).tolist(),
         "piezoelectric": landau.piezoelectric(P, a, elastic).d.tolist(),
     }
-
-
-def _walls(record: Material, a: Array, phase: str, remarks: list[str]) -> dict[str, Any] | None:
-    """Return energy and width of 180- and 90-degree walls of the tetragonal phase."""
-    G, elastic = gradient(record), elasticity(record)
-    if G is None or phase != "T":
-        why = "the record has no gradient coefficients" if G is None else f"the phase is {phase}, T"
-        remarks.append(f"No walls: {why}{'' if G is None else ' is needed'}.")
-        return None
-    kinds: dict[str, landau.Elasticity | None] = {"rigid": None}
-    if elastic is not None:
-        kinds["elastic"] = elastic
-
-    def each(angle: str, make: Callable[[landau.Elasticity | None], dict[str, Any]]) -> Any:
-        out: dict[str, Any] = {}
-        for kind, mechanics in kinds.items():
-            try:
-                out[kind] = make(mechanics)
-            except (ValueError, RuntimeError) as error:
-                remarks.append(f"No {kind} {angle}-degree wall: {error}")
-                out[kind] = None
-        return out
-
-    def straight(mechanics: landau.Elasticity | None) -> dict[str, Any]:
-        w = landau.wall_180(a, G, mechanics)
-        return {"energy": w.energy, "width": w.width, "tanh_width": w.tanh_width}
-
-    def corner(mechanics: landau.Elasticity | None) -> dict[str, Any]:
-        w = landau.wall_90(a, G, mechanics)
-        return {"energy": w.energy, "width": w.width, "stable": w.stable}
-
-    return {"180": each("180", straight), "90": each("90", corner)}
 
 
 def _number(value: float) -> float | None:

@@ -18,8 +18,8 @@ def walls(
 ) -> dict[str, Any] | None:
     """Return energy and width of each kind of neutral coherent wall, rigid and elastic.
 
-    Keys are angles. Of several planes that an angle allows, that of the lowest elastic wall. What does not exist is
-    None, and remarks get a sentence that says why.
+    Keys are angles. Of several planes that an angle allows, that of the lowest elastic wall. What
+    does not exist is None, and remarks get a sentence that says why.
 
     Parameters
     ----------

@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from multiscale import units
 from multiscale.atoms.coupling import acting_field
 from multiscale.atoms.system import Field, Response, System
+from multiscale.lattice import forces as last_pass
 from multiscale.lattice import passes, quadratic
 from multiscale.lattice.crystal import modes
 from multiscale.lattice.parameters import Parameters
+from multiscale.lattice.room import Room
 from multiscale.lattice.shape import Shape, shape_of, stress_of
+from multiscale.lattice.spectral import respond
 
 Array = NDArray[np.float64]
 Size = tuple[int, int, int]
+_ALIKE = np.zeros((1, 1), dtype=np.int64)  # kinds of cells that are all alike: not read
 
 
 class Record(Protocol):
@@ -50,11 +54,14 @@ class EffectiveHamiltonian:
         Kind of each cell, z fastest.
     local_field : array, shape (n_cells, 3), optional
         Field of defects on each cell, V/angstrom, in the laboratory's frame.
+    dtype : float64 or float32
+        Of the fields and their transforms. float32 is faster, with forces good to about 1e-6 of
+        their size; positions, energies, sums and what evaluate() returns are float64 always.
 
     Raises
     ------
     ValueError
-        If the size, kinds or local fields do not fit.
+        If the size, kinds, local fields or dtype do not fit.
     """
 
     def __init__(
@@ -66,9 +73,12 @@ class EffectiveHamiltonian:
         site: Array | None = None,
         kind: NDArray[np.int64] | None = None,
         local_field: Array | None = None,
+        dtype: type = np.float64,
     ) -> None:
         if len(size) != 3 or min(size) < 1:
             raise ValueError(f"size is {size}, expected three whole numbers > 0. Correct it.")
+        if dtype not in (np.float64, np.float32):
+            raise ValueError(f"dtype is {dtype}, expected float64 or float32. Choose one of them.")
         self.parameters, self.size = parameters, (int(size[0]), int(size[1]), int(size[2]))
         self.n_cells = int(np.prod(size))
         self.inhomogeneous = inhomogeneous and self.n_cells > 1
@@ -81,11 +91,10 @@ class EffectiveHamiltonian:
         self._inverse = np.diag(1 / self.reference.diagonal())
         self._stiffness = self.n_cells * parameters.stiffness()
         self._sites: tuple[object, Array] | None = None
-        self._tables = quadratic.tables(self.size, parameters, self.inhomogeneous)
-        rows = 6 if self.inhomogeneous else 3
-        self._fields = torch.zeros((rows, *self.size), dtype=torch.float64)
-        # First the tensions T of the cells, then their inhomogeneous strain; zero without one.
-        self._local = np.zeros((6, *self.size))
+        self._charge = np.full(self.n_cells, parameters.charge)
+        self._tables = quadratic.tables(self.size, parameters, self.inhomogeneous, dtype)
+        self._room = Room(self.size, self.inhomogeneous, dtype)
+        self._kinds = self._room.spread(self.kind) if len(self.site) > 1 else _ALIKE
 
     @classmethod
     def from_record(
@@ -139,17 +148,18 @@ class EffectiveHamiltonian:
         n, N = system.n_systems, self.n_cells
         energy, dipole = np.empty(n), np.empty((n, 3))
         force, virial = np.empty((n * N, 3)), np.empty((n, 3, 3))
-        shapes, pending = [], []
-        for s in range(n):
-            shape, dipole[s] = self._gather(system, s, charges)
-            shapes.append(shape)
-            pending.append(self._respond(shape.strain))
+        shapes = [shape_of(cell, self._inverse) for cell in system.cell.numpy()]
+        for s, shape in enumerate(shapes):
+            dipole[s] = self._gather(system, s, shape, charges)
         mu = torch.from_numpy(dipole)
         E = np.ascontiguousarray(acting_field(electric_field, mu).numpy())
-        for s, (shape, (own, pull, outer, f)) in enumerate(zip(shapes, pending, strict=True)):
+        for s, shape in enumerate(shapes):
             part = slice(s * N, (s + 1) * N)
-            energy[s] = own
-            passes.scatter(f, shape.turn, charges[part], E[s], force[part])
+            if n > 1:  # the room holds the modes of the last system
+                self._gather(system, s, shape, charges)
+            energy[s], pull, outer = self._respond(
+                shape.strain, shape.turn, charges[part], E[s], force[part]
+            )
             virial[s] = shape.volume * stress_of(shape, pull, outer) - np.outer(dipole[s], E[s])
             if self.local_field is not None:
                 energy[s] += self._push(system, s, charges, force, virial)
@@ -179,41 +189,45 @@ class EffectiveHamiltonian:
         -------
         energy in eV, without fields; forces (n_cells, 3) in eV/angstrom; dE/dstrain (6,) in eV.
         """
-        self._fields.numpy()[:3].reshape(3, -1)[:] = u.T
-        energy, pull, _, f = self._respond(np.ascontiguousarray(strain))
-        return energy, f.T, pull
+        self._room.fill(u)
+        force = np.empty((self.n_cells, 3))
+        energy, pull, _ = self._respond(
+            np.asarray(strain, np.float64), np.eye(3), self._charge, np.zeros(3), force
+        )
+        return energy, force, pull
 
     def local_strain(self) -> Array:
         """Return the inhomogeneous strain of the cells last evaluated, shape (n_cells, 6)."""
-        return self._local.reshape(6, -1).T.copy()
+        return self._room.local_strain()
 
-    def _gather(self, system: System, s: int, charges: Array) -> tuple[Shape, Array]:
-        """Put the modes of system s into the fields; return its shape and dipole."""
+    def _gather(self, system: System, s: int, shape: Shape, charges: Array) -> Array:
+        """Put the modes of system s into the room; return its dipole."""
         assert system.sites is not None
-        cell = system.cell[s].numpy()
-        shape = shape_of(cell, self._inverse)
         part = slice(s * self.n_cells, (s + 1) * self.n_cells)
-        u = self._fields.numpy()[:3].reshape(3, -1)
-        positions, scaled = system.positions.numpy()[part], system.sites.scaled.numpy()[part]
-        return shape, passes.gather_modes(positions, scaled, cell, shape.turn, charges[part], u)
+        return passes.gather_modes(
+            system.positions.numpy()[part].reshape(-1),
+            system.sites.scaled.numpy()[part].reshape(-1), system.cell[s].numpy(), shape.turn,
+            charges[part], self._room.u, self.size, self._room.plan.wide,
+        )  # fmt: skip
 
-    def _respond(self, strain: Array) -> tuple[float, Array, Array, Array]:
-        """Return energy, dE/dstrain (6,), sum of u f (3, 3) and forces (3, n) of the fields."""
-        fields = self._fields.numpy()
-        u, local = fields[:3].reshape(3, -1), self._local.reshape(6, -1)
+    def _respond(
+        self, strain: Array, turn: Array, charges: Array, E: Array, out: Array
+    ) -> tuple[float, Array, Array]:
+        """Fill out (n_cells, 3) with forces; return energy, dE/dstrain (6,), sum of u f (3, 3)."""
+        room, wide = self._room, self._room.plan.wide
         if self.inhomogeneous:
-            passes.tensions(u, self.site, self.kind, local)
-            passes.pull_corners(self._local, fields[3:])
-        spectrum = torch.fft.rfftn(self._fields, dim=(1, 2, 3))
-        waves = spectrum.numpy().reshape(len(fields), -1)
-        passes.apply_matrices(waves, *self._tables, self.inhomogeneous)
-        back = torch.fft.irfftn(spectrum, s=self.size, dim=(1, 2, 3)).numpy()
-        if self.inhomogeneous:
-            passes.strain_cells(back[3:], self._local)
-        f = back[:3].reshape(3, -1)
-        own, pull, outer = passes.forces(u, f, local, strain, self.site, self.kind)
+            passes.pull_corners(
+                room.u, self.site, self._kinds, room.S, self.size, wide, room.tension, room.rows
+            )
+        respond(room.u, room.S, room.f, room.w, self._tables, room.plan)
+        sums = np.empty(15)
+        own = last_pass.forces(
+            room.u, room.f, room.w, strain, self.site, self._kinds, turn, charges, E,
+            out.reshape(-1), self.size, wide, room.eta, room.rows, sums,
+        )  # fmt: skip
         stretched = self._stiffness @ strain
-        return own + 0.5 * float(stretched @ strain), pull + stretched, outer, f
+        energy = own + 0.5 * float(stretched @ strain)
+        return energy, sums[:6] + stretched, sums[6:].reshape(3, 3)
 
     def _push(self, system: System, s: int, charges: Array, force: Array, virial: Array) -> float:
         """Add the local fields to forces and virial; return their energy."""

@@ -1,5 +1,7 @@
 """The two-body interactions of a whole lattice in reciprocal space, and where they are stable."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,7 @@ from multiscale.lattice.acoustic import acoustic_response
 from multiscale.lattice.dipoles import dipole_matrix
 from multiscale.lattice.parameters import Parameters
 from multiscale.lattice.short_range import short_range_matrix
+from multiscale.lattice.transforms import pitch
 
 Array = NDArray[np.float64]
 Size = tuple[int, int, int]
@@ -38,20 +41,27 @@ def hessian(k: Array, p: Parameters) -> Array:
     return interaction_matrix(k, p) + 2 * p.kappa2 * np.eye(3)
 
 
-def tables(size: Size, p: Parameters, inhomogeneous: bool) -> tuple[Array, Array]:
-    """Return interaction (6, n_k) in eV/angstrom^2 and acoustic response (6 or 0, n_k) in 1/eV.
+def tables(
+    size: Size, p: Parameters, inhomogeneous: bool, dtype: type = np.float64
+) -> NDArray[Any]:
+    """Return what spectral.respond() multiplies with, shape (Lx // 2 + 1, 6 or 12, Lz pitch(Ly)).
 
-    Voigt order; made plane by plane, so that large lattices need little room.
+    The interaction in eV/angstrom^2 and minus the acoustic response in 1/eV, each in Voigt order,
+    over twice the number of cells, which the transforms leave as a factor; made plane by plane of
+    k_x, so that large lattices need little room.
     """
-    k = wave_vectors(size)
-    interaction = np.empty((6, *k.shape[:-1]))
-    response = np.empty((6 if inhomogeneous else 0, *k.shape[:-1]))
-    for x, plane in enumerate(k):
-        interaction[:, x] = np.moveaxis(interaction_matrix(plane, p)[..., *_VOIGT], -1, 0)
+    (nx, ny, nz), high = size, pitch(size[1], dtype)
+    y, z = (2 * np.pi * np.fft.fftfreq(n) for n in (ny, nz))
+    rows = 12 if inhomogeneous else 6
+    out = np.zeros((nx // 2 + 1, rows, nz, high), dtype)
+    for n in range(nx // 2 + 1):
+        kz, ky = np.meshgrid(z, y, indexing="ij")
+        k = np.stack([np.full(kz.shape, 2 * np.pi * n / nx), ky, kz], -1)
+        out[n, :6, :, :ny] = np.moveaxis(interaction_matrix(k, p)[..., *_VOIGT], -1, 0)
         if inhomogeneous:
-            response[:, x] = np.moveaxis(acoustic_response(plane, p)[..., *_VOIGT], -1, 0)
-    n = k[..., 0].size
-    return interaction.reshape(6, n), response.reshape(len(response), n)
+            out[n, 6:, :, :ny] = -np.moveaxis(acoustic_response(k, p)[..., *_VOIGT], -1, 0)
+    out /= 2 * nx * ny * nz
+    return out.reshape(nx // 2 + 1, rows, nz * high)
 
 
 def stiffest(p: Parameters, amplitude: float) -> float:

@@ -24,7 +24,9 @@ The field model in one to three dimensions
     pointwise    compiled passes over cells; threads: shared among threads
     evolve       overdamped steps of second order, with error control
     on_device    the same steps in torch, for graphics cards
+    descent      steps in a constant field whose energy must fall
     inertial     steps with inertia, friction and memory
+    retarded     steps with friction and memory, without inertia
     relaxation   states of rest
     driver       loops, stress, field cooling, electrodes with a load
     disorder     random fields, charges, dipole defects
@@ -38,6 +40,7 @@ Walls alone
     wall_model   loops of a cell with moving walls, closed forms
 """
 
+from multiscale.mesoscale.descent import descend
 from multiscale.mesoscale.driver import cool, quasi_static_loop, sweep
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.electrodes import Electrodes
@@ -51,6 +54,7 @@ from multiscale.mesoscale.loops import LoopResult, analyse_loop
 from multiscale.mesoscale.model import FieldModel
 from multiscale.mesoscale.relaxation import Rest, minimise
 from multiscale.mesoscale.resolution import CoarseGridWarning, wall_resolution
+from multiscale.mesoscale.retarded import Retarded
 from multiscale.mesoscale.reversal import ForcMap, forc_map
 from multiscale.mesoscale.wall_laws import VelocityFit, fit_velocity
 from multiscale.mesoscale.wall_model import WallLoop, WallModel
@@ -83,12 +87,14 @@ __all__ = [
     "Overdamped",
     "PhaseField",
     "Rest",
+    "Retarded",
     "State",
     "VelocityFit",
     "WallLoop",
     "WallModel",
     "analyse_loop",
     "cool",
+    "descend",
     "fit_velocity",
     "forc",
     "forc_map",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from multiscale.mesoscale.descent import descend
 from multiscale.mesoscale.evolve import Evolution, FieldState
 from multiscale.mesoscale.model import FieldModel
 from multiscale.mesoscale.relaxation import minimise
@@ -24,6 +25,7 @@ class Sample(NamedTuple):
     polarization: Array  # (3,) mean, C/m^2
     strain: Array  # (6,) mean, engineering shear; zero without elasticity
     resolution: float  # half widths of a wall per cell
+    halvings: int = 0  # of the time step, since the sample before, because the energy rose
 
 
 def sweep(
@@ -37,6 +39,9 @@ def sweep(
     stress_at: Callable[[float], Array] | None = None,
 ) -> Iterator[tuple[Sample, FieldState]]:
     """Yield a sample and the state at each time, after equal steps from the time before.
+
+    Where the field is constant and there is no noise, the energy must fall from sample to sample,
+    or the steps are done again with half the length (`descent.descend`).
 
     Parameters
     ----------
@@ -53,6 +58,11 @@ def sweep(
         Of the thermal noise; None is without.
     stress_at : function or None
         Time, s, to the mean stress in the box, Pa, shape (6,).
+
+    Raises
+    ------
+    StepTooLongError, EnergyRisesError
+        If the steps are above the limit, or the energy rises whatever their length.
     """
     resolution = report_resolution(evolution.model)
     shape = (3, *evolution.model.grid.shape)
@@ -61,13 +71,17 @@ def sweep(
     for end in np.atleast_1d(np.asarray(times, float)):
         if stress_at is not None:
             evolution.model = _stressed(evolution.model, stress_at(state.time))
-        start = state.time
-        for i in range(steps):
-            t = start + i * dt
-            xi = None if generator is None else generator.standard_normal(shape)
-            state = evolution.runge_kutta(state, field_at(t), field_at(t + dt), dt, xi)
+        halved, at = 0, [field_at(state.time + i * dt) for i in range(steps + 1)]
+        if generator is None and all(np.array_equal(E, at[0]) for E in at):
+            *_, last = descend(evolution, state, at[0], float(end), dt=dt, every=steps)
+            state, halved = last.state, last.halvings
+        else:
+            for i in range(steps):
+                xi = None if generator is None else generator.standard_normal(shape)
+                state = evolution.runge_kutta(state, at[i], at[i + 1], dt, xi)
         state = state._replace(time=float(end))
-        yield _sample(evolution, state, field_at(float(end)), resolution), state
+        sample = _sample(evolution, state, field_at(float(end)), resolution)
+        yield sample._replace(halvings=halved), state
 
 
 def quasi_static_loop(

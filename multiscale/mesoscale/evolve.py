@@ -86,26 +86,39 @@ class Evolution:
         """Return P, C/m^2, shape (3, nx, ny, nz)."""
         return self.model.grid.backward(state.modes.copy())
 
-    def explicit(self, modes: Modes, E: ArrayLike) -> Modes:
-        """Return the modes of the explicit force at P in a uniform field E, V/m."""
+    def explicit(self, modes: Modes, E: ArrayLike, held: Array | None = None) -> Modes:
+        """Return the modes of the explicit force at P in a uniform field E, V/m.
+
+        held, V/m, shape (3, nx, ny, nz), stands in for the stabiliser times P.
+        """
         P = self.model.grid.backward(modes.copy())
-        out = self.model.grid.forward(self.model.nonlinear_force(P, self.stabiliser, out=P))
+        force = self.model.nonlinear_force(P, self.stabiliser if held is None else 0.0, out=P)
+        if held is not None:
+            force += held
+        out = self.model.grid.forward(force)
         out[:, 0, 0, 0] += np.asarray(E, float) * self.model.grid.size
         return out
 
     def runge_kutta(
-        self, state: FieldState, E0: ArrayLike, E1: ArrayLike, dt: float, xi: Array | None = None
+        self,
+        state: FieldState,
+        E0: ArrayLike,
+        E1: ArrayLike,
+        dt: float,
+        xi: Array | None = None,
+        held: Array | None = None,
     ) -> FieldState:
         """Return the state after a step in a field that goes from E0 to E1, V/m, shape (3,).
 
-        xi is standard normal noise, shape (3, nx, ny, nz); None is without noise.
+        xi is standard normal noise, shape (3, nx, ny, nz); None is without noise. held is a field
+        that stands in for the stabiliser times P (`explicit`).
         """
         m = self.matrices(dt)
-        N0 = self.explicit(state.modes, E0)
+        N0 = self.explicit(state.modes, E0, held)
         P = np.empty_like(state.modes)
         self._pass(pointwise.predict, state.modes, N0, m.decay, m.first, P)
         self._kick(P, m, xi)
-        N1 = self.explicit(P, E1)
+        N1 = self.explicit(P, E1, held)
         error = sum(self._pass(pointwise.correct, P, N1, N0, m.second))
         self.model.grid.make_real(P)
         return FieldState(P, N0, state.time + dt, self._root_mean_square(error))

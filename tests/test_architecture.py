@@ -18,12 +18,13 @@ CORE = {
 BORDER = {
     "schema", "schema_gradient", "schema_landau", "schema_lattice", "schema_lattice_fit",
     "schema_tables",
-    "schema_variables", "materials",
+    "schema_variables", "schema_walls", "materials",
     "records",
     "records_landau", "records_lattice", "records_units", "stages",
 }  # fmt: skip
 EDGE = {
-    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_studies", "__main__", "__init__",
+    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_lattice", "cli_studies", "__main__",
+    "__init__",
 }  # fmt: skip
 NOT_IN_CORE = {"xarray", "pydantic", "typer", "tqdm", "logging", "matplotlib", "jinja2", "tomllib"}
 NOT_IN_BORDER = {"typer", "tqdm", "matplotlib", "jinja2", "concurrent", "multiprocessing"}
@@ -132,7 +133,9 @@ def compiled_functions() -> dict[str, tuple[str, set[str]]]:
                 known |= {name.asname or name.name: source for name in node.names}
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
-                marks = {ast.unparse(d) for d in node.decorator_list} & {"jit", "inlined", "released"}
+                marks = {ast.unparse(d) for d in node.decorator_list} & {
+                    "apart", "jit", "inlined", "released",
+                }  # fmt: skip
                 calls = [c.func for c in ast.walk(node) if isinstance(c, ast.Call)]
                 names = {f.id for f in calls if isinstance(f, ast.Name) and f.id in known}
                 if marks:

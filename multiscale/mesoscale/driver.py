@@ -40,8 +40,8 @@ def sweep(
 ) -> Iterator[tuple[Sample, FieldState]]:
     """Yield a sample and the state at each time, after equal steps from the time before.
 
-    Where the field is constant and there is no noise, the energy must fall from sample to sample,
-    or the steps are done again with half the length (`descent.descend`).
+    Where the field is constant and there is no noise, the energy must fall at every step, or the
+    step is done again with half the length (`descent.descend`).
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def sweep(
             evolution.model = _stressed(evolution.model, stress_at(state.time))
         halved, at = 0, [field_at(state.time + i * dt) for i in range(steps + 1)]
         if generator is None and all(np.array_equal(E, at[0]) for E in at):
-            *_, last = descend(evolution, state, at[0], float(end), dt=dt, every=steps)
+            *_, last = descend(evolution, state, at[0], float(end), dt=dt)
             state, halved = last.state, last.halvings
         else:
             for i in range(steps):

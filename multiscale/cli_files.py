@@ -52,15 +52,17 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="plumed (HILLS), colvar; json, ferrox, ferret, openferro",
+            help="plumed (HILLS), colvar; json, ferrox, ferret, openferro; of hysteresis: csv, "
+            "vti, xdmf (ParaView), gif, mp4 (with ffmpeg)",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
     temperature: Annotated[
         float | None, typer.Option(help="in K; needed if the file has several, 298 for a record")
     ] = None,
+    loop: Annotated[int, typer.Option(min=0, help="which loop of hysteresis.nc")] = 0,
 ) -> None:
-    """Write a stage's result or a record for another program: hills, Landau coefficients."""
+    """Write a stage's result or a record for another program: hills, coefficients, domains."""
     from multiscale.pipeline.export import export_file
 
-    typer.echo(export_file(file, form, output, temperature))
+    typer.echo(export_file(file, form, output, temperature, loop))

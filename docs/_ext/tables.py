@@ -73,6 +73,8 @@ def materials_table() -> str:
 
 
 def _default(field: Any) -> str:
+    if field.default_factory is not None:
+        return "its defaults"
     if field.default is PydanticUndefined:
         return "required"
     return "not set" if field.default is None else f"`{_toml(field.default)}`"

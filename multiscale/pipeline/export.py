@@ -13,9 +13,13 @@ import xarray as xr
 from multiscale import materials, schema
 from multiscale.pipeline import folder as folders
 from multiscale.pipeline import store
+from multiscale.pipeline.export_hysteresis import FORMATS as LOOPS
+from multiscale.pipeline.export_hysteresis import export_hysteresis
 
 
-def export_file(path: Path, form: str, output: Path, temperature: float | None) -> str:
+def export_file(
+    path: Path, form: str, output: Path, temperature: float | None, loop: int = 0
+) -> str:
     """Write a stage's file or a material record in another program's format and say so.
 
     Parameters
@@ -28,6 +32,8 @@ def export_file(path: Path, form: str, output: Path, temperature: float | None) 
         The file to write.
     temperature : float, optional
         In K; needed if the file has several, 298 for a record.
+    loop : int
+        Which loop of a hysteresis.nc.
 
     Raises
     ------
@@ -43,6 +49,13 @@ def export_file(path: Path, form: str, output: Path, temperature: float | None) 
         return f"{output}: {form} from record {path}"
     ds = store.load(path)
     stage = str(ds.attrs.get("stage", path.stem))
+    if stage == "hysteresis" and form in LOOPS:
+        return export_hysteresis(schema.require(ds, stage), form, output, loop)
+    if form in LOOPS:
+        raise ValueError(
+            f"format {form!r} is not available for stage {stage}, it is made from hysteresis.nc. "
+            "Choose another format."
+        )
     if form not in FORMATS:
         raise ValueError(
             f"format {form!r} is not available, expected one of {', '.join(FORMATS)}. Choose one."

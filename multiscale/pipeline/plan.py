@@ -16,7 +16,8 @@ from multiscale.pipeline import manifest as manifests
 from multiscale.pipeline import provenance, store
 from multiscale.pipeline import task as tasks
 from multiscale.pipeline.preflight import preflight
-from multiscale.pipeline.registry import STAGES, Registry, parents, stage_module
+from multiscale.pipeline.registry import STAGES, Registry, stage_module
+from multiscale.pipeline.registry import needed as parents_of
 from multiscale.pipeline.runfile import RunFile
 from multiscale.resources import data_path
 
@@ -66,7 +67,7 @@ def make_plan(run: RunFile, registry: Registry = STAGES) -> Plan:
     manifest = manifests.read(run.folder)
     planned: dict[str, StagePlan] = {}
     for name, options in run.stages.items():
-        needed = parents(name, registry)
+        needed = parents_of(name, options, registry)
         for parent in needed:
             if parent not in run.stages:
                 _given(run.folder, name, parent)

@@ -9,7 +9,9 @@ Registry = Mapping[str, str]
 
 STAGES: Registry = {
     name: f"multiscale.stages.{name}"
-    for name in ("md", "spectra", "metad", "mean_force", "landau", "gle", "hysteresis")
+    for name in (
+        "md", "spectra", "metad", "mean_force", "landau", "gle", "hysteresis", "lattice_fit",
+    )
 }
 
 
@@ -29,6 +31,12 @@ def stage_module(name: str, registry: Registry = STAGES) -> ModuleType:
 def parents(name: str, registry: Registry = STAGES) -> tuple[str, ...]:
     """Return the names of the stages whose Datasets this stage reads."""
     return tuple(stage_module(name, registry).PARENTS)
+
+
+def needed(name: str, options: object, registry: Registry = STAGES) -> tuple[str, ...]:
+    """Return the parents that a stage reads with these options."""
+    chosen = getattr(options, "parents", None)
+    return parents(name, registry) if chosen is None else tuple(chosen)
 
 
 def in_order(names: Iterable[str], registry: Registry = STAGES) -> list[str]:

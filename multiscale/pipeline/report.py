@@ -29,6 +29,7 @@ TITLES: Mapping[str, str] = {
     "landau": "Landau model",
     "gle": "Memory kernel",
     "hysteresis": "Hysteresis loops",
+    "lattice_fit": "Effective Hamiltonian fitted to the potential",
 }
 
 
@@ -216,6 +217,8 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
         return _surfaces(name, datasets)
     if name == "landau":
         return _of_landau(datasets)
+    if name == "lattice_fit":
+        return {"Fitted lattice against its potential": lambda: plotting.fitted_lattice(ds)}
     if name == "gle":
         drawn: dict[str, Callable[[], Any]] = {"Memory kernel": lambda: plotting.kernels(ds)}
         if "velocity_autocorrelation" in ds:
@@ -227,11 +230,5 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
         if "fdt_ratio" in ds:
             drawn["Fluctuation-dissipation ratio"] = lambda: plotting.dissipation_ratio(ds)
         return drawn
-    loops: dict[str, Callable[[], Any]] = {"Polarization against field": lambda: plotting.loops(ds)}
-    if "elapsed" in ds:
-        loops["Switching current against field"] = lambda: plotting.switching_currents(ds)
-    return loops | (
-        {"Strain against field": lambda: plotting.butterflies(ds)}
-        if "strain" in ds and bool(np.isfinite(ds["strain"].values).any())
-        else {}
-    )
+    figures = plotting.hysteresis_figures(ds)
+    return {caption: partial(function, ds) for caption, function in figures.items()}

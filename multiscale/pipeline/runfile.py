@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from multiscale.atoms.shipped import CARD
-from multiscale.pipeline import plumed_files
+from multiscale.pipeline import hysteresis_files, plumed_files
 from multiscale.pipeline.registry import STAGES, Registry, in_order, stage_module
 from multiscale.stages.options import Table, explain
 
@@ -176,4 +176,6 @@ def stage_options(
     own = {key: value for key, value in shared.items() if key in known}
     if "plumed_input" in model.model_fields:
         table = plumed_files.resolve(path, table)
+    if "field_table" in model.model_fields:
+        table = hysteresis_files.resolve(path, table)
     return validate(path, name, model, own | dict(table))

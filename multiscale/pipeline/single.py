@@ -98,8 +98,21 @@ def stage_options(
         table = dict(tables.get(name, {}))
     else:
         shared, table = {}, dict(tables)
-    table |= dict(literal(text) for text in values)
+    for key, value in map(literal, values):
+        table = nested(table, key.split("."), value)
     return runfile.stage_options(where, name, table, shared, registry)
+
+
+def nested(table: Mapping[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return a table in which the key, one word a level, has the value.
+
+    >>> nested({"a": {"b": 1}}, ["a", "c"], 2)
+    {'a': {'b': 1, 'c': 2}}
+    """
+    inner = table.get(keys[0], {})
+    if len(keys) == 1:
+        return {**table, keys[0]: value}
+    return {**table, keys[0]: nested(inner if isinstance(inner, dict) else {}, keys[1:], value)}
 
 
 def describe_file(path: Path) -> str:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
+import xarray as xr
+from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from multiscale.plotting import style
 
 Array = NDArray[Any]
 
@@ -61,7 +64,29 @@ def domain_map(
     return figure
 
 
-def write_gif(
+def domain_series(hysteresis: xr.Dataset, count: int = 6) -> Figure:
+    """Draw the domains of the first loop at several fields, with the colour wheel."""
+    one = hysteresis.isel(loop=0)
+    P = one["polarization_field"].transpose("snapshot", "axis", "x", "y", "z").values
+    edges = 0.1 * one["cell_edge"].values if "cell_edge" in one else np.ones(3)
+    normal = int(np.argmin(P.shape[2:]))
+    cut, scale = P.shape[2 + normal] // 2, _scale(P[0], None)
+    chosen = np.linspace(0, len(P) - 1, count).round().astype(int)
+    figure = Figure(figsize=(9.0, 5.4))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(2, count // 2 + 1, width_ratios=[3] * (count // 2) + [1])
+    for ax, n in zip(axes[:, :-1].flat, chosen, strict=False):
+        _image(ax, P[n], edges.tolist(), normal, cut, scale)
+        if "snapshot_field" in one:
+            factor, unit = style.field_unit(float(np.abs(one["electric_field"].values).max()))
+            ax.set_title(f"E = {factor * float(one['snapshot_field'][n]):.4g} {unit}", fontsize=8)
+    names = [n for i, n in enumerate("xyz") if i != normal]
+    _wheel(axes[0, -1], names, "xyz"[normal])
+    axes[1, -1].set_axis_off()
+    return style.tell_doubts(figure, hysteresis)
+
+
+def write_film(
     path: Path,
     frames: Array,
     spacing: Sequence[float],
@@ -71,7 +96,7 @@ def write_gif(
     cut: int = 0,
     rate: int = 10,
 ) -> None:
-    """Write a film of a cut as GIF.
+    """Write a film of a cut, as MP4 if the name ends so (needs ffmpeg), else as GIF.
 
     Parameters
     ----------
@@ -95,7 +120,25 @@ def write_gif(
         return []
 
     film = FuncAnimation(figure, draw, frames=len(frames), blit=False)
-    film.save(path, writer=PillowWriter(fps=rate))
+    film.save(path, writer=_writer(path, rate))
+
+
+def _writer(path: Path, rate: int) -> PillowWriter | FFMpegWriter:
+    """Return what writes a film of this name.
+
+    Raises
+    ------
+    ValueError
+        If it is to be MP4 and there is no ffmpeg.
+    """
+    if path.suffix.lower() != ".mp4":
+        return PillowWriter(fps=rate)
+    if not FFMpegWriter.isAvailable():
+        raise ValueError(
+            f"{path} is to be MP4 and ffmpeg is not installed, expected it. Install ffmpeg, or "
+            "write a GIF."
+        )
+    return FFMpegWriter(fps=rate)
 
 
 def _scale(P: Array, scale: float | None) -> float:

@@ -25,7 +25,7 @@ def loops(hysteresis: xr.Dataset) -> Figure:
             one = hysteresis.isel(loop=n)
             T, switched = float(one["temperature"]), bool(one["switched"])
             last = last_cycle(one)
-            P = style.UC_PER_CM2 * one["polarization"].values @ direction
+            P = style.UC_PER_CM2 * analysed(one, direction)
             E, note = factor * one["electric_field"].values[last], ", does not switch"
             _draw(ax, E, P[last], one, colour=colours[T], note="" if switched else note)
             Ec = factor * float(one["coercive_field"])
@@ -36,9 +36,16 @@ def loops(hysteresis: xr.Dataset) -> Figure:
         ax.axhline(0, color="#888", linewidth=0.6)
         ax.axvline(0, color="#888", linewidth=0.6)
         ax.set_xlabel(f"E ({unit})")
-        ax.set_ylabel(f"P ({style.P_LABEL})")
+        ax.set_ylabel(f"{hysteresis.attrs.get('analysed', 'P')} ({style.P_LABEL})")
         style.legend(ax)
     return style.tell_doubts(figure, hysteresis)
+
+
+def analysed(one: xr.Dataset, n: Array) -> Array:
+    """Return what the loop's numbers are of, P or D along the unit vector n, C/m^2."""
+    if one.attrs.get("analysed") == "D":
+        return np.asarray(one["electric_displacement"].values)
+    return np.asarray(one["polarization"].values @ n)
 
 
 def butterflies(hysteresis: xr.Dataset) -> Figure:
@@ -61,7 +68,7 @@ def butterflies(hysteresis: xr.Dataset) -> Figure:
 
 
 def switching_currents(hysteresis: xr.Dataset) -> Figure:
-    """Draw the current density dP/dt along the field against the field, over the last cycle."""
+    """Draw the current density along the field against the field, over the last cycle."""
     if "elapsed" not in hysteresis:
         raise ValueError(
             "no variable 'elapsed', expected the times of the samples. Add elapsed(loop, time), ps."
@@ -74,8 +81,7 @@ def switching_currents(hysteresis: xr.Dataset) -> Figure:
         for n in chosen:
             one = hysteresis.isel(loop=n)
             T, last = float(one["temperature"]), last_cycle(one)
-            P = one["polarization"].transpose("time", "axis").values @ n_hat
-            J = np.gradient(P, 1e-12 * one["elapsed"].values)  # A/m^2
+            J = current_density(one, n_hat)
             E = factor * one["electric_field"].values[last]
             _draw(ax, E, 1e-10 * J[last], one, colour=colours[T], width=0.9)
         ax.set_xlabel(f"E ({unit})")
@@ -97,6 +103,14 @@ def _draw(
         linewidth=width,
         label=f"{float(one['temperature']):g} K{note}",
     )
+
+
+def current_density(one: xr.Dataset, n: Array) -> Array:
+    """Return dD/dt and leakage, A/m^2; dP/dt along the unit vector n without them."""
+    if "current_density" in one:
+        return np.asarray(one["current_density"].values)
+    P = one["polarization"].transpose("time", "axis").values @ n
+    return np.gradient(P, 1e-12 * one["elapsed"].values)
 
 
 def last_cycle(one: xr.Dataset) -> slice:
@@ -132,6 +146,6 @@ def _per_frequency(hysteresis: xr.Dataset) -> tuple[Figure, list[tuple[Axes, lis
     figure, axes = style.panels(1, len(different), height=3.6, sharey=True)
     chosen = []
     for ax, f in zip(axes[0], different, strict=True):
-        ax.set_title(f"{f / 1e9:g} GHz" if f >= 1e6 else f"{f:g} Hz", loc="left", fontsize=9)
+        ax.set_title(style.hertz(float(f)), loc="left", fontsize=9)
         chosen.append((ax, [int(n) for n in np.flatnonzero(frequency == f)]))
     return figure, chosen

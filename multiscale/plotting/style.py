@@ -60,6 +60,26 @@ def field_unit(largest: float) -> tuple[float, str]:
     return (1e-8, "MV/cm") if largest >= 1e8 else (1e-5, "kV/cm")
 
 
+def hertz(frequency: float) -> str:
+    """Return a frequency with the unit one would say it in.
+
+    >>> hertz(5e9)
+    '5 GHz'
+    """
+    for size, unit in ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz")):
+        if frequency >= 0.9999 * size:
+            return f"{frequency / size:.4g} {unit}"
+    return f"{frequency:.4g} Hz"
+
+
+def time_unit(largest: float) -> tuple[float, str]:
+    """Return factor and name of the customary unit for times up to `largest` ps."""
+    for size, unit in ((1e12, "s"), (1e9, "ms"), (1e6, "µs"), (1e3, "ns")):
+        if largest >= size:
+            return 1 / size, unit
+    return 1.0, "ps"
+
+
 def energy_label(ds: xr.Dataset) -> str:
     """Return the unit of an energy scaled by `mev_per_formula_unit`."""
     return "meV/f.u." if "formula_units" in ds.attrs else "meV"

@@ -10,6 +10,7 @@ from multiscale.stages.hysteresis_model import Case
 from multiscale.stages.hysteresis_options import Options
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-9  # relative
 REVERSED = 0.1  # of the largest |P|, to both sides: then a pulse or curve reversed it
 
 
@@ -42,7 +43,8 @@ def measure(E: Array, P: Array, case: Case, options: Options, limit: float = 0.0
     drawn = _quantities(samples)
     fit = {name: fit_error(values, drawn[name]) for name, values in _quantities(best).items()}
     fit["coercive_field"] *= 1.0 if np.isfinite(result.coercive_field) else np.nan
-    stderr = {n: _together(getattr(result, f"{n}_stderr"), fit[n], options) for n in fit}
+    thermal = {n: _scatter(getattr(result, n), getattr(result, f"{n}_stderr")) for n in fit}
+    stderr = {n: _together(thermal[n], fit[n], options) for n in fit}
     return Numbers(result, best, samples, stderr, fit)
 
 
@@ -74,6 +76,11 @@ def without_loops(P: Array, options: Options) -> Numbers:
     none = Loops(*(np.full((len(P), 1), np.nan) for _ in Loops._fields))
     names = ("coercive_field", "remanence", "saturation", "area")
     return Numbers(result, none, none, dict.fromkeys(names, nan), dict.fromkeys(names, nan))
+
+
+def _scatter(value: float, stderr: float) -> float:
+    """Return a standard error, 0 where it is only rounding."""
+    return 0.0 if stderr < ROUNDING * abs(value) else stderr
 
 
 def _quantities(loops: Loops) -> dict[str, Array]:

@@ -59,7 +59,10 @@ class Options(StageOptions, frozen=True):
     field_table: str | tuple[tuple[float, float], ...] = Field(
         (), description="of waveform table: CSV file; rows of time (s) and field (V/m)"
     )
-    pulse: tables.Pulse = Field(tables.Pulse(), description="table: rise, width, delay, train")
+    pulse: tables.Pulse = Field(
+        default_factory=lambda: tables.Pulse.model_validate({}),
+        description="table: rise, width, delay, train",
+    )
     direction: Vector = Field((0.0, 0.0, 1.0), description="of the field, crystal axes")
     cycles: int = Field(3, ge=2, description="periods of the field; the first is transient")
     samples_per_cycle: int = Field(500, ge=40, description="recorded points per period")

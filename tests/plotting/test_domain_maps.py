@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multiscale.plotting.domains import direction_colours, domain_map, write_gif
+from multiscale.plotting.domains import direction_colours, domain_map, write_film
 
 
 def test_directions_have_their_colours():
@@ -32,6 +32,6 @@ def test_map_shows_nanometres_and_its_wheel():
 
 def test_film_has_all_its_frames(tmp_path):
     frames = np.stack([vortex(), -vortex(), 0.5 * vortex()])
-    write_gif(tmp_path / "film.gif", frames, (0.4, 0.4, 0.4), ["a", "b", "c"])
+    write_film(tmp_path / "film.gif", frames, (0.4, 0.4, 0.4), ["a", "b", "c"])
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == 3

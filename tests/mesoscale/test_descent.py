@@ -60,5 +60,5 @@ def test_a_sweep_guards_and_records_where_the_field_is_constant():
     times = 32 * limit * np.arange(1, 4)
     with pytest.warns(CoarseGridWarning, match="expected at least"):
         samples = list(sweep(evolution, state, lambda _: np.zeros(3), times, steps=4))
-    assert samples[0][0].halvings >= 1
+    assert max(sample.halvings for sample, _ in samples) >= 1
     assert samples[-1][1].time == times[-1]

@@ -23,8 +23,8 @@ BORDER = {
     "records_landau", "records_lattice", "records_units", "stages",
 }  # fmt: skip
 EDGE = {
-    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_lattice", "cli_studies", "__main__",
-    "__init__",
+    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_lattice", "cli_loops",
+    "cli_studies", "__main__", "__init__",
 }  # fmt: skip
 NOT_IN_CORE = {"xarray", "pydantic", "typer", "tqdm", "logging", "matplotlib", "jinja2", "tomllib"}
 NOT_IN_BORDER = {"typer", "tqdm", "matplotlib", "jinja2", "concurrent", "multiprocessing"}

@@ -42,7 +42,8 @@ def velocities(path: Path) -> list[list[float]]:
     """Return rows of temperature (K), field (V/m), velocity and error (m/s).
 
     A netCDF file has velocity(temperature, electric_field), or velocity(run) of stage wall_drift,
-    in m/s and, if known, velocity_stderr; a text file the columns temperature, E, velocity and, if known, error.
+    in m/s and, if known, velocity_stderr; a text file the columns temperature, E, velocity and, if
+    known, error.
     """
     if path.suffix == ".nc":
         return _from_dataset(path)

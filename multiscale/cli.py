@@ -12,6 +12,7 @@ import typer
 
 from multiscale.cli_files import files
 from multiscale.cli_landau import landau as landau_commands
+from multiscale.cli_loops import loops
 from multiscale.cli_studies import studies
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(loops)
 app.add_typer(studies)
 app.add_typer(files)
 app.add_typer(landau_commands, name="landau")
@@ -229,18 +231,6 @@ def gle(
 ) -> None:
     """Extract the memory kernel: md.nc landau.nc -> gle.nc."""
     _stage("gle", {"md": md, "landau": landau}, output, options, values)
-
-
-@app.command()
-def hysteresis(
-    landau: Annotated[Path, typer.Argument(help="landau.nc")],
-    gle: Annotated[Path, typer.Argument(help="gle.nc")],
-    output: Output = Path("hysteresis.nc"),
-    options: OptionsFile = None,
-    values: Set = None,
-) -> None:
-    """Drive loops: landau.nc gle.nc -> hysteresis.nc."""
-    _stage("hysteresis", {"landau": landau, "gle": gle}, output, options, values)
 
 
 def _stage(

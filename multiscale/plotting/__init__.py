@@ -10,7 +10,10 @@ gradient    stiffness of long waves of the polarization
 landau_record G along axes, coefficients with bands, phases in a field, of a model at all T
 landau_films phases of a film against misfit and temperature, profiles of walls
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
-hysteresis  polarization loops, strain butterflies, switching currents
+hysteresis  polarization loops, strain butterflies, switching currents; hysteresis_all: which
+switching   coercive field against frequency and size, pulses, sub-loops, measured loops
+reversal    first-order reversal curves, their map, Preisach density
+domains     maps with a colour wheel, films
 parity      a potential against labels, learning curves
 
 Axes carry the units of the field's papers: uC/cm^2, kV/cm or MV/cm, meV per formula unit. What a
@@ -26,6 +29,7 @@ from multiscale.plotting.gle import (
 )
 from multiscale.plotting.gradient import long_waves
 from multiscale.plotting.hysteresis import butterflies, loops, switching_currents
+from multiscale.plotting.hysteresis_all import all_of as hysteresis_figures
 from multiscale.plotting.landau import candidates, coefficients, laws, profiles, strain_coupling
 from multiscale.plotting.landau_films import film_phases, wall_profile
 from multiscale.plotting.landau_record import directions as landau_directions
@@ -55,6 +59,7 @@ __all__ = [
     "free_energy_map",
     "free_energy_plane",
     "free_energy_profiles",
+    "hysteresis_figures",
     "is_of_polarization",
     "kernels",
     "landau_directions",

@@ -123,7 +123,8 @@ def match(
         J = [design.rows(new) for design in designs]
         misfit = _misfit(J, aims, groups, new)
         moved = np.abs(new - np.where(np.isnan(c), 0, c)).max() / np.abs(new).max()
-        settled = moved < _SETTLED and (abs(misfit - scale) < 1e-6 * misfit + _EXACT).all()
+        steady = bool((abs(misfit - scale) < 1e-6 * misfit + _EXACT).all())
+        settled = bool(moved < _SETTLED) and steady
         c, scale, rounds = new, np.maximum(misfit, _EXACT), rounds + 1
     covariance = _sandwich(J, aims, groups, c, free, _weights(scale, emphasis))
     return Match(c, covariance, scale, rounds)

@@ -11,8 +11,8 @@ Waghmare and Rabe, PRB 55, 6161 (1997). In reciprocal space d(k) = M(k) u(k). Tw
 off any displacements, both of which give a uniform mode back as it is:
 
     planted   u = (M+ M)^-1 M+ d, least squares; modes are amplitudes that were put in by M
-    average   u = M+ d, the mean of what the atoms about a centre do, weighed with xi; put in by
-              M (M+ M)^-1.
+    average   u = M+ d, the mean of what the atoms about a centre do, weighed with xi (for a
+              pattern of length one); put in by M (M+ M)^-1.
 
 Both hold the same combinations of atoms and differ by a factor for each wave vector: an average
 sees little of short waves, as a local polarization does, and so its on-site energy resembles more
@@ -44,8 +44,8 @@ class LocalMode(NamedTuple):
     Attributes
     ----------
     pattern : array, shape (n_sites, 3, 3)
-        xi: displacement [component] of each site per mode [component]; of a uniform mode the
-        squares over all sites sum to one.
+        xi: displacement [component] of each site per mode [component]; squares over all sites
+        sum to one in the literature.
     steps : tuple of tuples of three ints
         For each site the cells, counted from its own, whose modes it follows.
     reading : "average" or "planted"
@@ -243,7 +243,7 @@ def _nearest(site: Array, centre: Array) -> tuple[Step, ...]:
 def _matrix(mode: LocalMode, size: Size) -> ComplexArray:
     """Return what a unit mode of each k displaces, shape (Lx, Ly, Lz, n_sites, 3, 3).
 
-    M(k), or M (M+ M)^-1 of averages; of both the least-squares inverse reads the modes.
+    M(k), or M (M+ M)^-1 times M+ M of k = 0 of averages; of both the least-squares inverse reads the modes.
     """
     k = np.stack(np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in size), indexing="ij"), -1)
     share = [np.exp(1j * (k @ np.array(steps).T)).mean(axis=-1) for steps in mode.steps]
@@ -251,7 +251,8 @@ def _matrix(mode: LocalMode, size: Size) -> ComplexArray:
     if mode.reading == "planted":
         return np.asarray(M)
     square = np.einsum("xyzsab,xyzsac->xyzbc", M.conj(), M)
-    return np.asarray(np.einsum("xyzsab,xyzbc->xyzsac", M, np.linalg.inv(square)))
+    uniform = square[0, 0, 0].real
+    return np.asarray(np.einsum("xyzsab,xyzbc->xyzsac", M, np.linalg.inv(square) @ uniform))
 
 
 def _waves(values: Array, size: Size, n_sites: int) -> ComplexArray:

@@ -6,9 +6,10 @@ it was computed and `reference_structure` from where the branch is counted; it i
 
 from multiscale.schema_gradient import FILM, GRADIENT
 from multiscale.schema_landau import LANDAU
-from multiscale.schema_lattice import WALLS
+from multiscale.schema_lattice import DOMAINS, NUCLEI, STRUCTURE, WALLS
 from multiscale.schema_lattice_fit import LATTICE_FIT
 from multiscale.schema_variables import Stage, Variable, mixed, optional, optional_with_error
+from multiscale.schema_walls import WALL_DRIFT
 
 _RUN = "temperature walker time"
 _GRID = "temperature px? py? pz? {cv}"
@@ -295,5 +296,9 @@ STAGES: dict[str, Stage] = {
     "gle": Stage(_GLE, ("temperature", "lag")),
     "spectra": Stage(_SPECTRA, ("temperature", "wavenumber"), (*_BRANCH, "resolution")),
     "hysteresis": Stage(_HYSTERESIS, ()),
+    "wall_drift": Stage(WALL_DRIFT, ("lag",)),
+    "lattice_nuclei": Stage(NUCLEI, ("time",), (*_BRANCH, "timestep")),
+    "lattice_structure": Stage(STRUCTURE, ("temperature",), ("material",)),
+    "lattice_domains": Stage(DOMAINS, ("temperature", "time"), ("symmetry",)),
     "lattice_walls": Stage(WALLS, ("time",), (*_BRANCH, "timestep", "kind")),
 }

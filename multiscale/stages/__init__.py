@@ -5,7 +5,18 @@ a run file), ``split`` (independent tasks), ``run`` (one task) and ``merge`` (th
 Import the module you need, ``from multiscale.stages import md``; nothing heavy is loaded here.
 """
 
-NAMES = ("md", "spectra", "metad", "mean_force", "landau", "gle", "hysteresis")
+NAMES = (
+    "md",
+    "spectra",
+    "metad",
+    "mean_force",
+    "landau",
+    "gle",
+    "hysteresis",
+    "lattice_walls",
+    "lattice_loops",
+    "lattice_nuclei",
+)
 """The stages in the order in which data flow."""
 
 __all__ = ["NAMES"]

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 from multiscale import materials, schema, units
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
+from multiscale.lattice.continuum import ContinuumStrain
 from multiscale.stages.options import Checkpoint, GigaPascal, Progress
 from multiscale.stages.simulation import SimulationOptions, Walkers, prepare
 
@@ -31,7 +32,21 @@ class LatticeOptions(SimulationOptions, frozen=True):
     )
     walkers: PositiveInt = Field(2, description="independent lattices in each run")
     pressure: GigaPascal = Field(-4.8, description="target pressure, GPa; see the record's notes")
+    strain_model: Literal["corners", "continuum"] = Field(
+        "corners",
+        description="strain of single cells: from their corners (Zhong, Vanderbilt, Rabe), or that "
+        "of a continuum, as feram takes it",
+    )
     initial: Literal["polar"] = Field("polar", description="start; decided by the stage")
+
+    @model_validator(mode="after")
+    def _right_angles(self) -> Self:
+        if self.strain_model == "continuum" and self.ensemble == "npt-flexible":
+            raise ValueError(
+                "ensemble is 'npt-flexible' with strain_model 'continuum', expected right angles: "
+                "'nvt', 'npt-orthorhombic' or 'epitaxial'. Change one of them."
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_field_of_its_own(self) -> Self:
@@ -68,7 +83,12 @@ def lattice_walkers(options: LatticeOptions, temperature: float, u: Array) -> Wa
     assert system.sites is not None
     home = torch.einsum("ia,iab->ib", system.sites.scaled, system.cell[system.system_index])
     modes = torch.from_numpy(np.tile(u, (options.walkers, 1)))
-    return walkers._replace(system=system.replace(positions=home + modes))
+    walkers = walkers._replace(system=system.replace(positions=home + modes))
+    if options.strain_model == "corners":
+        return walkers
+    record = require_lattice(options.material).lattice
+    assert record is not None
+    return walkers._replace(engine=ContinuumStrain(record.parameters(), options.size))
 
 
 def require_lattice(name: str) -> materials.Material:

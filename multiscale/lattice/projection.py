@@ -243,7 +243,8 @@ def _nearest(site: Array, centre: Array) -> tuple[Step, ...]:
 def _matrix(mode: LocalMode, size: Size) -> ComplexArray:
     """Return what a unit mode of each k displaces, shape (Lx, Ly, Lz, n_sites, 3, 3).
 
-    M(k), or M (M+ M)^-1 times M+ M of k = 0 of averages; of both the least-squares inverse reads the modes.
+    M(k), or of averages M (M+ M)^-1 times M+ M at k = 0; the least-squares inverse of either
+    reads the modes.
     """
     k = np.stack(np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in size), indexing="ij"), -1)
     share = [np.exp(1j * (k @ np.array(steps).T)).mean(axis=-1) for steps in mode.steps]

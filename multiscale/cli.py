@@ -12,6 +12,7 @@ import typer
 
 from multiscale.cli_files import files
 from multiscale.cli_landau import landau as landau_commands
+from multiscale.cli_lattice_runs import lattice as lattice_commands
 from multiscale.cli_loops import loops
 from multiscale.cli_studies import studies
 
@@ -27,6 +28,7 @@ app.add_typer(loops)
 app.add_typer(studies)
 app.add_typer(files)
 app.add_typer(landau_commands, name="landau")
+app.add_typer(lattice_commands, name="lattice")
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 OptionsFile = Annotated[

@@ -7,6 +7,7 @@ import typer
 
 from multiscale.cli_lattice import lattice
 
+__all__ = ["lattice"]
 OptionsFile = Annotated[
     Path | None, typer.Option("--options", help="TOML with the stage's options, or a run file")
 ]

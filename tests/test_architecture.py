@@ -13,7 +13,8 @@ import multiscale
 ROOT = Path(multiscale.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
 CORE = {
-    "atoms", "lattice", "sampling", "landau", "gle", "mesoscale", "units", "compiled", "resources",
+    "atoms", "lattice", "sampling", "landau", "gle", "mesoscale", "units", "compiled", "noise",
+    "resources",
 }  # fmt: skip
 BORDER = {
     "schema", "schema_gradient", "schema_landau", "schema_lattice", "schema_lattice_fit",
@@ -23,7 +24,8 @@ BORDER = {
     "records_landau", "records_lattice", "records_units", "stages",
 }  # fmt: skip
 EDGE = {
-    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_lattice", "cli_loops",
+    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_lattice", "cli_lattice_runs",
+    "cli_loops",
     "cli_studies", "__main__", "__init__",
 }  # fmt: skip
 NOT_IN_CORE = {"xarray", "pydantic", "typer", "tqdm", "logging", "matplotlib", "jinja2", "tomllib"}

@@ -49,9 +49,7 @@ class ContinuumStrain(EffectiveHamiltonian):
         waves = np.stack(np.meshgrid(*k, indexing="ij"), -1)
         self._response = np.ascontiguousarray(strain_response(waves, parameters).reshape(-1, 6, 6))
 
-    def evaluate(  # type: ignore[override]
-        self, system: System, electric_field: Field = None, **_: bool
-    ) -> Response:
+    def evaluate(self, system: System, electric_field: Field = None, **_: bool) -> Response:
         """Return energy, forces, stress and dipole; see EffectiveHamiltonian.evaluate().
 
         Raises

@@ -48,7 +48,7 @@ class Sampling(NamedTuple):
     @property
     def times(self) -> Array:
         """Return the times of the samples in ps."""
-        return np.arange(self.samples) * self.interval
+        return np.asarray(np.arange(self.samples) * self.interval, dtype=np.float64)
 
     def last_cycle(self, count: int) -> list[int]:
         """Return the records of `count` moments spread over the last period."""

@@ -20,11 +20,11 @@ CORNERS = ("G", "X", "M", "R", "G")
 class ZonePath(NamedTuple):
     """Waves of a lattice along Gamma-X-M-R-Gamma.
 
-    index (n, 3) of each wave in a full transform; wave_vector (n, 3) in radian per cell; length
+    place (n, 3) of each wave in a full transform; wave_vector (n, 3) in radian per cell; length
     (n,) along the path; name (n,) of the point or empty.
     """
 
-    index: Indices
+    place: Indices
     wave_vector: Array
     length: Array
     name: tuple[str, ...]

@@ -83,7 +83,7 @@ def variant_map(ds: xr.Dataset) -> Figure:
     """Draw a cut of the local polarization at the end, across the shortest edge of the lattice."""
     one = ds.isel(temperature=0, walker=0)
     P = one["local_polarization"].transpose("axis", "cell_x", "cell_y", "cell_z").values
-    edges = 0.1 * one["cell_edge"].values
+    edges = (0.1 * one["cell_edge"].values).tolist()
     normal = 2 - int(np.argmin(P.shape[:0:-1]))
     figure = domain_map(P, edges, normal=normal)
     figure.suptitle(f"{float(one['temperature']):g} K", fontsize=9)

@@ -84,7 +84,7 @@ def _one(one: xr.Dataset, p: Parameters, path: ZonePath) -> xr.Dataset:
     T = float(one["temperature"])
     kT, u = units.KB * T, modes(one, p)
     size = tuple(one.sizes[f"cell_{a}"] for a in "xyz")
-    S = structure_factor(u, size, path.index)  # type: ignore[arg-type]
+    S = structure_factor(u, size, path.place)  # type: ignore[arg-type]
     H = hessian(path.wave_vector, p)
     share, error = equipartition(S, H, kT)
     far = correlation_length(S, path)

@@ -82,3 +82,26 @@ def gradient(
     options = {"k_max": k_max, "polar": polar, "quartic": quartic}
     eps_b = background_permittivity or None
     typer.echo(study_gradient(md, output, {**options, "background_permittivity": eps_b}, figure))
+
+
+@studies.command("wall-drift")
+def wall_drift(
+    walls: Annotated[Path, typer.Argument(help="paths of walls: output of lattice_walls")],
+    output: Output = Path("wall_drift.nc"),
+    figure: Draw = False,
+    options: Annotated[
+        Path | None, typer.Option("--options", help="TOML with the options, or a run file")
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, over the file; may be repeated")
+    ] = None,
+) -> None:
+    """Walls at rest -> pinning, memory kernel, and their velocity v(E, T) in a field, with errors.
+
+    The equation fitted to runs without field is simulated in each field; runs in fields, where the
+    file has them, test it. Writes the table for the wall model beside the output (.csv). Options
+    for --set, among others: fields (list, V/m), window (ps), harmonics, duration (ps), replicas.
+    """
+    from multiscale.pipeline.wall_drift import study_wall_drift
+
+    typer.echo(study_wall_drift(walls, output, options, values or [], figure))

@@ -31,6 +31,7 @@ class PeriodicEquation(NamedTuple):
     """The generalised Langevin equation of a coordinate with a period, and what to doubt."""
 
     period: float  # unit
+    window: float  # ps
     force: MeanForceFit
     kernel: Kernel
     mass: MassProfile
@@ -108,7 +109,9 @@ def fit_periodic(  # noqa: PLR0913 (every argument but four has a default)
     masses = mass_profile(records, dt, kT, period=period, n_blocks=n_blocks)
     steady = [c for c in kernel.checks if c.check != "stationary"]  # x wanders: see "at rest"
     checks = (*unclear, masses.check(), _at_rest(records, n_blocks), *steady)
-    return PeriodicEquation(period, force, kernel, masses, _diffusion(records, dt, window), checks)
+    return PeriodicEquation(
+        period, window, force, kernel, masses, _diffusion(records, dt, window), checks
+    )
 
 
 def _at_rest(records: Sequence[Array], n_blocks: int) -> Check:

@@ -10,6 +10,7 @@ gradient    stiffness of long waves of the polarization
 landau_record G along axes, coefficients with bands, phases in a field, of a model at all T
 landau_films phases of a film against misfit and temperature, profiles of walls
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
+walls       velocity, pinning and kernel of domain walls
 hysteresis  polarization loops, strain butterflies, switching currents; hysteresis_all: which
 switching   coercive field against frequency and size, pulses, sub-loops, measured loops
 reversal    first-order reversal curves, their map, Preisach density
@@ -44,6 +45,7 @@ from multiscale.plotting.variables import (
     free_energy_profiles,
     is_of_polarization,
 )
+from multiscale.plotting.walls import wall_motion
 
 __all__ = [
     "agreement",
@@ -79,5 +81,6 @@ __all__ = [
     "switching_currents",
     "traces",
     "velocity_autocorrelation",
+    "wall_motion",
     "wall_profile",
 ]

@@ -32,7 +32,8 @@ The field model in one to three dimensions
     disorder     random fields, charges, dipole defects
     resolution   whether the grid holds a wall
     box          boxes in the place of rows, for stage hysteresis
-    film         a film between electrodes with dead layers; film_matrices: its waves
+    film         a film between electrodes with dead layers; film_matrices: its waves;
+                 film_strain: fringes of strain on a substrate
     domains      variants, walls, nuclei
 
 Walls alone

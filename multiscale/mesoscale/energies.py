@@ -1,4 +1,4 @@
-"""The energy of the field model, term by term. SI units, mean densities."""
+"""The energy of boxes and films, term by term. SI units, mean densities."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from multiscale.mesoscale import polynomial
 
 if TYPE_CHECKING:
+    from multiscale.mesoscale.film import FilmModel
     from multiscale.mesoscale.model import FieldModel
 
 Array = NDArray[Any]
@@ -69,3 +70,34 @@ def _quadratic(model: FieldModel, modes: Array, matrix: Callable[[slice], Array]
         Ap = np.einsum("xyzij,jxyz->ixyz", matrix(block), p)
         whole += float((np.sum(np.conj(p) * Ap, axis=0).real @ weight).sum())
     return 0.5 * whole / model.grid.size**2
+
+
+def film_by_term(model: FilmModel, P: Array, applied: float) -> dict[str, float]:
+    """Return the mean density of each term over a film, J/m^3; applied field in V/m."""
+    landau = polynomial.energy_density(P.reshape(1, 3, -1), model.landau[None])
+    out = {
+        "landau": float(landau.mean()),
+        "gradient": _film_quadratic(model, P, model.gradient_matrix),
+        "electrostatic": _film_quadratic(model, P, model.electrostatic_matrix),
+        "elastic": 0.0 if model.elasticity is None else _film_elastic(model, P),
+        "applied": -float(P[2].mean()) * applied,
+        "disorder": 0.0,
+    }
+    if model.local_field is not None:
+        out["disorder"] = -float(np.sum(model.local_field * P) / model.grid.size)
+    return out
+
+
+def _film_elastic(model: FilmModel, P: Array) -> float:
+    """Return that of the mean of each plane and of the waves around it."""
+    assert model.elasticity is not None
+    s, e0 = model.stress(P), model.spontaneous_strain(P)
+    mean, mean0 = (x.mean(axis=(1, 2), keepdims=True) for x in (s, e0))
+    S = model.elasticity.compliance
+    plane = np.einsum("inmz,ij,jnmz->", mean, S, mean) / model.shape[2]
+    return 0.5 * float(plane - np.sum((s - mean) * (e0 - mean0)) / model.grid.size)
+
+
+def _film_quadratic(model: FilmModel, P: Array, matrix: Array) -> float:
+    linear = model.backward(np.einsum("kij,kj->ki", matrix, model.forward(P)))
+    return 0.5 * float(np.sum(P * linear)) / model.grid.size

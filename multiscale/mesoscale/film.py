@@ -7,7 +7,8 @@ matrix of all cells across, so that force and energy belong together exactly. A 
 thickness zero is an ideal electrode. (001) films: box and crystal axes agree, z is the normal.
 
 Elasticity acts cell by cell: strain in the plane that of the substrate, no stress out of it
-(Pertsev, Zembilgotov & Tagantsev, PRL 80, 1988 (1998)); fringes of strain at walls are left out.
+(Pertsev, Zembilgotov & Tagantsev, PRL 80, 1988 (1998)). With the stiffness of a substrate, the
+fringes of strain at walls are there too (`film_strain`).
 """
 
 from collections.abc import Callable
@@ -19,9 +20,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from multiscale.mesoscale import pointwise, polynomial
+from multiscale.mesoscale import energies, pointwise, polynomial
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.film_matrices import electrostatic_matrices, gradient_matrices
+from multiscale.mesoscale.film_strain import FringeSolver, Substrate
 from multiscale.mesoscale.grid import Grid
 from multiscale.mesoscale.steps import exponential_weights
 from multiscale.units import EPSILON0
@@ -60,6 +62,8 @@ class FilmModel:
         Its strain is that of the substrate; the boundary must be "film".
     local_field : array, shape (3, nx, ny, nz), or None
         Quenched field, V/m.
+    substrate : three floats, "rigid" or None
+        C11, C12, C44 of the half space below, Pa; None leaves out what walls do to the strain.
 
     Raises
     ------
@@ -76,6 +80,7 @@ class FilmModel:
     extrapolation_length: float = np.inf
     elasticity: Elasticity | None = None
     local_field: Array | None = None
+    substrate: Substrate | None = None
 
     def __post_init__(self) -> None:
         """Refuse an energy without a lower bound."""
@@ -140,14 +145,14 @@ class FilmModel:
     # -- forces ----------------------------------------------------------------------------------
 
     def forward(self, P: Array) -> Array:
-        """Return the waves of P, shape (waves, 3 nz)."""
+        """Return the waves of fields (m, nx, ny, nz), shape (waves, m nz)."""
         modes = fft.rfftn(P, axes=(1, 2)) if self.shape[1] > 1 else fft.fft(P, axis=1)
-        return np.asarray(np.moveaxis(modes, 0, 2).reshape(-1, 3 * self.shape[2]))
+        return np.asarray(np.moveaxis(modes, 0, 2).reshape(-1, len(P) * self.shape[2]))
 
     def backward(self, modes: Array) -> Array:
-        """Return the field of waves, shape (3, nx, ny, nz)."""
+        """Return the fields of waves (waves, m nz), shape (m, nx, ny, nz)."""
         nx, ny, nz = self.shape
-        modes = np.moveaxis(modes.reshape(nx, -1, 3, nz), 2, 0)
+        modes = np.moveaxis(modes.reshape(nx, -1, modes.shape[1] // nz, nz), 2, 0)
         if ny > 1:
             return np.asarray(fft.irfftn(modes, s=(nx, ny), axes=(1, 2)))
         return np.asarray(fft.ifft(modes, axis=1).real)
@@ -158,13 +163,37 @@ class FilmModel:
         return voltage / (self.thickness + self.background_permittivity * dead)
 
     def stress(self, P: Array) -> Array:
-        """Return the stress of every cell, Pa, shape (6, nx, ny, nz)."""
+        """Return the mean stress of every cell, Pa, shape (6, nx, ny, nz)."""
+        assert self.elasticity is not None
+        e0 = self.spontaneous_strain(P)
+        still, columns = self._stress_law
+        flat = np.asarray(still[:, None, None, None] + np.tensordot(columns, e0, axes=(0, 0)))
+        bent, solver = self._fringes
+        if solver is None:
+            return flat
+        out, modes = self.forward(flat), self.forward(e0)[bent]
+        stress = solver.stress(modes.reshape(-1, 6, self.shape[2]))
+        out[bent] = stress.reshape(modes.shape)
+        return self.backward(out)
+
+    def spontaneous_strain(self, P: Array) -> Array:
+        """Return e0 = Q P P, shape (6, nx, ny, nz)."""
         assert self.elasticity is not None
         e0 = np.empty((6, *self.shape))
         Q = np.asarray(self.elasticity.electrostriction, float)
         pointwise.spontaneous_strain(P.reshape(3, -1), Q, e0.reshape(6, -1), 0, self.grid.size)
-        still, columns = self._stress_law
-        return np.asarray(still[:, None, None, None] + np.tensordot(columns, e0, axes=(0, 0)))
+        return e0
+
+    @cached_property
+    def _fringes(self) -> tuple[Array, FringeSolver | None]:
+        """Which waves bend the film, and the solver for them; None without a substrate."""
+        odd, _ = self._flat_waves()
+        bent = np.asarray(odd.any(axis=1))
+        if self.elasticity is None or self.substrate is None or not bent.any():
+            return bent, None
+        nz, dz = self.shape[2], float(self.grid.edges[2])
+        args = (odd[bent], nz, dz, self.elasticity.stiffness, self.substrate)
+        return bent, FringeSolver(*args)
 
     @cached_property
     def _stress_law(self) -> tuple[Array, Array]:
@@ -195,31 +224,11 @@ class FilmModel:
 
     def energies(self, P: Array, voltage: ArrayLike = 0.0) -> dict[str, float]:
         """Return the mean density of each term over the film, J/m^3."""
-        out = {
-            "landau": float(
-                polynomial.energy_density(P.reshape(1, 3, -1), self.landau[None]).mean()
-            ),
-            "gradient": self._quadratic(P, self.gradient_matrix),
-            "electrostatic": self._quadratic(P, self.electrostatic_matrix),
-            "elastic": 0.0,
-            "applied": -float(P[2].mean()) * self.applied_field(float(np.sum(voltage))),
-            "disorder": 0.0,
-        }
-        if self.elasticity is not None:
-            s = self.stress(P).reshape(6, -1)
-            S = self.elasticity.compliance
-            out["elastic"] = 0.5 * float(np.einsum("in,ij,jn->", s, S, s)) / self.grid.size
-        if self.local_field is not None:
-            out["disorder"] = -float(np.sum(self.local_field * P) / self.grid.size)
-        return out
+        return energies.film_by_term(self, P, self.applied_field(float(np.sum(voltage))))
 
     def energy(self, P: Array, voltage: ArrayLike = 0.0) -> float:
         """Return the mean energy density, J/m^3."""
         return sum(self.energies(P, voltage).values())
-
-    def _quadratic(self, P: Array, matrix: Array) -> float:
-        linear = self.backward(np.einsum("kij,kj->ki", matrix, self.forward(P)))
-        return 0.5 * float(np.sum(P * linear)) / self.grid.size
 
     def preconditioner(self, shift: float) -> Callable[[Array], Array]:
         """Return P -> (A/shift + 1)^(-1/2) P with A gradient and depolarization."""

@@ -37,7 +37,7 @@ class Velocity(NamedTuple):
     blocks: int
 
 
-def positions(profile: Array, amplitude: float) -> Array:
+def positions(profile: Array, amplitude: float, sharpness: float = SHARPNESS) -> Array:
     """Return where both walls stand in planes, unwrapped in time, shape (..., 2, time).
 
     The first is the lower end of the domain that points up, the second its upper end; a plane j
@@ -49,8 +49,12 @@ def positions(profile: Array, amplitude: float) -> Array:
         Mean mode in each plane along the domains, as of walls.along_walls(), angstrom.
     amplitude : float
         The same in the middle of a domain, angstrom.
+    sharpness : float
+        Of the sign of a plane. Sharp counts planes: right for velocities, but such a coordinate
+        stands still within a cell and jumps between. About 1 moves smoothly, with nearly the same
+        mass everywhere, as an equation of motion needs.
     """
-    t = np.tanh(SHARPNESS * profile / amplitude)
+    t = np.tanh(sharpness * profile / amplitude) / np.tanh(sharpness)
     n = t.shape[-1]
     width = 0.5 * n * (1 + t.mean(-1))
     wave = t @ np.exp(-2j * np.pi * (np.arange(n) + 0.5) / n)

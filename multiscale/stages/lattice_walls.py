@@ -80,6 +80,9 @@ class Options(LatticeOptions, frozen=True):
     share: float = Field(
         0.5, gt=0, lt=1, description="part of the planes that points along the field at the start"
     )
+    sharpness: float = Field(
+        4.0, gt=0, le=10, description="4 counts planes; 1 is smooth, as wall_drift needs"
+    )
 
     @model_validator(mode="after")
     def _two_walls_fit(self) -> Self:
@@ -174,7 +177,7 @@ def _pack(options: Options, walkers: Walkers, kept: Kept) -> xr.Dataset:
     """Return paths, velocity and what to doubt of one run."""
     skew = 1.0 if options.kind == "180" else SQRT2
     amplitude = domain_amplitude(kept.profile)
-    places = positions(kept.profile, amplitude)
+    places = positions(kept.profile, amplitude, options.sharpness)
     codes = conditions(kept.profile, places, THINNEST * skew)
     sound, condition = sound_until(codes)
     lost = np.arange(options.samples) >= sound[:, None]

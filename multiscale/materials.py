@@ -8,6 +8,7 @@ electrostriction, gradient energy, an effective Hamiltonian. Its parts are the c
 import tomllib
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 
 import ase
 import numpy as np
@@ -146,15 +147,29 @@ def text(name: str) -> str:
     return data_path("materials", f"{name}.toml").read_text(encoding="utf-8")
 
 
-@cache
 def load(name: str) -> Material:
     """Return the record of that name, checked against the numbers it must reproduce.
 
+    Parameters
+    ----------
+    name : str
+        Of a record that ships, or the path of a TOML file of one's own, ending in .toml.
+
     Raises
     ------
-    ValueError
+    FileNotFoundError, ValueError
         If there is no such record, or it does not reproduce its check values.
     """
+    path = Path(name)
+    if path.suffix != ".toml":
+        return _shipped(name)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: not found. Give a record's name, or a file that exists.")
+    return parse(path.read_text(encoding="utf-8"), path.stem)
+
+
+@cache
+def _shipped(name: str) -> Material:
     return parse(text(name), name)
 
 

@@ -55,12 +55,7 @@ def show_record(name: str, temperature: float, as_json: bool, figures: Path | No
 
 def load(name: str) -> materials.Material:
     """Return a record that ships, or the one in a TOML file of one's own (name ends in .toml)."""
-    path = Path(name)
-    if path.suffix != ".toml":
-        return materials.load(name)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: not found. Give a record's name, or a file that exists.")
-    return materials.parse(path.read_text(encoding="utf-8"), path.stem)
+    return materials.load(name)
 
 
 def draw(

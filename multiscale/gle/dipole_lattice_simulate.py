@@ -23,7 +23,7 @@ from multiscale.gle.dipole_lattice_kernel import (
     drift_matrices,
     friction_between,
 )
-from multiscale.gle.noise import Single, lanes, normal
+from multiscale.noise import Single, lanes, normal
 
 Array = NDArray[np.float64]
 

@@ -32,7 +32,7 @@ class PotentialTable(Table, frozen=True):
 class StructureTable(Table, frozen=True):
     """The [structure] table."""
 
-    material: str = Field(description="name of a material record")
+    material: str = Field(description="name of a material record, or path of one's own (.toml)")
     size: tuple[PositiveInt, PositiveInt, PositiveInt] | None = Field(
         None, description="unit cells along x, y, z"
     )
@@ -162,6 +162,9 @@ def shared_values(path: Path, tables: Mapping[str, Any]) -> dict[str, Any]:
     if "structure" in tables:
         structure = validate(path, "structure", StructureTable, tables["structure"])
         shared |= structure.model_dump(exclude_none=True)
+        record = path.parent / structure.material  # one's own, beside the run file
+        if record.suffix == ".toml" and record.is_file() and not Path(structure.material).exists():
+            shared["material"] = str(record)
     return shared
 
 

@@ -5,6 +5,7 @@ The map; imports point down only.
 core    functions and small frozen states on arrays; no files, no configuration
     units       constants and conversions; what a unit string means
     compiled    the one door to numba
+    noise       normal numbers, several at a time
     atoms       scale 1   machine-learned potential with electric response, dynamics in a field
     lattice     scale 1.5 effective Hamiltonian on a lattice of local modes
     sampling    scale 2   collective variables, well-tempered metadynamics, free-energy surfaces

@@ -25,6 +25,7 @@ from multiscale.atoms.driving import CellBias, ExternalField, Force, Potential
 from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.integrator import Setup
 from multiscale.atoms.system import System
+from multiscale.noise import standard_normal
 
 Array = NDArray[np.float64]
 
@@ -146,11 +147,11 @@ def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
     while True:
         if ensemble.friction is not None:
             _draw(generators, rows)
-        positions, momenta, cell, cell_momentum = integrator.drift(*arrays, noise, setup)
+        positions, momenta, cell, cell_momentum = _drift(arrays, noise, setup)
         moved = system.replace(positions=torch.from_numpy(positions), cell=torch.from_numpy(cell))
         answer = force.evaluate(moved, state.step + 1)
         forces, stress = answer[0].numpy(), answer[1].numpy()
-        integrator.kick(momenta, cell, cell_momentum, forces, stress, setup)
+        integrator.kick(momenta.reshape(-1), cell, cell_momentum, forces.reshape(-1), stress, setup)
         arrays = (positions, momenta, cell, cell_momentum, forces, stress)
         thermal = (torch.from_numpy(momenta), moved.cell, torch.from_numpy(cell_momentum))
         state = State(state.step + 1, moved.positions, *thermal, *answer)
@@ -158,9 +159,24 @@ def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
         yield state
 
 
+def _drift(
+    arrays: tuple[Array, Array, Array, Array, Array, Array], noise: Array, setup: Setup
+) -> tuple[Array, Array, Array, Array]:
+    """Return positions, momenta, cell, cell_momentum after B A O A; see integrator.drift()."""
+    r, p, h, P, forces, stress = arrays
+    moved = (np.empty_like(r), np.empty_like(p), h.copy(), P.copy())
+    flat = (moved[0].reshape(-1), moved[1].reshape(-1), *moved[2:])
+    integrator.drift(
+        r.reshape(-1), p.reshape(-1), forces.reshape(-1), stress, noise.reshape(-1), flat, setup
+    )
+    return moved
+
+
 def _mechanics(state: State) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Return positions, momenta, cell, cell_momentum, forces, stress as arrays."""
     r, p, h, P, F, stress = (tensor.numpy() for tensor in state[1:7])
+    # A start made by hand may be laid out anyhow.
+    r, p, h, P, F, stress = (np.ascontiguousarray(a) for a in (r, p, h, P, F, stress))
     return r, p, h, P, F, stress
 
 
@@ -228,7 +244,7 @@ def _noise(setup: Setup) -> tuple[Array, list[Array]]:
 def _draw(generators: Sequence[np.random.Generator], rows: list[Array]) -> None:
     """Fill each system's rows from its own stream: noise does not depend on the batch."""
     for generator, part in zip(generators, rows, strict=True):
-        generator.standard_normal(out=part)
+        standard_normal(generator, part.reshape(-1))
 
 
 def _split_noise(noise: Array, starts: NDArray[np.int64], moving: bool) -> tuple[Array, Array]:

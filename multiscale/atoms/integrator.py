@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0913, PLR0917  (numba functions take what they need one by one)
 """The arithmetic of one BAOAB step, compiled; the loop that uses it is in dynamics.py.
 
 The step is the symmetric splitting B A O A B (Leimkuhler and Matthews, AMRX 2013, 34). With a
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.compiled import inlined, jit
+from multiscale.compiled import apart, inlined
 
 Array = NDArray[np.float64]
 
@@ -88,49 +89,83 @@ def _drift_cell(
     return g
 
 
-@jit
+@inlined
+def _drift_atoms(
+    positions: Array,
+    momenta: Array,
+    forces: Array,
+    noise: Array,
+    mass: Array,
+    g: Array,
+    baths: tuple[float, float, float],
+    r: Array,
+    p: Array,
+) -> None:
+    """Write positions r and momenta p after B A O A of one system's atoms; all flat, three each.
+
+    baths are dt, what friction keeps of a momentum, and kT.
+    """
+    dt, keep, kT = baths
+    half, heat = 0.5 * dt, kT * (1.0 - keep**2)
+    xx, xy, xz = g[0, 0], g[0, 1], g[0, 2]
+    yx, yy, yz = g[1, 0], g[1, 1], g[1, 2]
+    zx, zy, zz = g[2, 0], g[2, 1], g[2, 2]
+    for i in range(mass.size):
+        along, thermal = half / mass[i], np.sqrt(mass[i] * heat)
+        px = momenta[3 * i] + half * forces[3 * i]
+        py = momenta[3 * i + 1] + half * forces[3 * i + 1]
+        pz = momenta[3 * i + 2] + half * forces[3 * i + 2]
+        x = positions[3 * i] + along * px
+        y = positions[3 * i + 1] + along * py
+        z = positions[3 * i + 2] + along * pz
+        px = keep * px + thermal * noise[3 * i]
+        py = keep * py + thermal * noise[3 * i + 1]
+        pz = keep * pz + thermal * noise[3 * i + 2]
+        p[3 * i], p[3 * i + 1], p[3 * i + 2] = px, py, pz
+        r[3 * i] = x * xx + y * yx + z * zx + along * px
+        r[3 * i + 1] = x * xy + y * yy + z * zy + along * py
+        r[3 * i + 2] = x * xz + y * yz + z * zz + along * pz
+
+
+@apart
 def drift(
     positions: Array,
     momenta: Array,
-    cell: Array,
-    cell_momentum: Array,
     forces: Array,
     stress: Array,
     noise: Array,
+    moved: tuple[Array, Array, Array, Array],
     c: Setup,
-) -> tuple[Array, Array, Array, Array]:
-    """Return positions, momenta, cell, cell_momentum after B A O A.
+) -> None:
+    """Write positions, momenta, cell and cell_momentum after B A O A into moved.
 
-    noise has one row per atom and, for a moving cell, three more rows after each system's atoms.
+    positions, momenta and forces (3 n_atoms,); noise (3 n,) three numbers an atom and, for a moving
+    cell, nine more after each system's atoms. moved holds flat arrays for positions and momenta,
+    and the cell and its momentum as they were, (n_systems, 3, 3).
     """
-    half = 0.5 * c.dt
-    r, p = positions.copy(), momenta.copy()
-    h, P = cell.copy(), cell_momentum.copy()
+    r, p, h, P = moved
     g = np.eye(3)
     for n in range(len(c.starts) - 1):
+        a, b = c.starts[n], c.starts[n + 1]
         row = 3 * n if c.moving else 0
-        last = c.starts[n + 1]
         if c.moving:
-            g = _drift_cell(n, h, P, stress, noise[row + last : row + last + 3], c)
-        for i in range(c.starts[n], last):
-            m = c.mass[i]
-            thermal = np.sqrt(m * c.kT[n] * (1.0 - c.keep**2))
-            for b in range(3):
-                kicked = p[i, b] + half * forces[i, b]
-                r[i, b] += half * kicked / m
-                p[i, b] = c.keep * kicked + thermal * noise[row + i, b]
-            x, y, z = r[i, 0], r[i, 1], r[i, 2]
-            for b in range(3):
-                r[i, b] = x * g[0, b] + y * g[1, b] + z * g[2, b] + half * p[i, b] / m
-    return r, p, h, P
+            own = noise[3 * (row + b) : 3 * (row + b) + 9].copy().reshape(3, 3)
+            g = _drift_cell(n, h, P, stress, own, c)
+        _drift_atoms(
+            positions[3 * a : 3 * b], momenta[3 * a : 3 * b], forces[3 * a : 3 * b],
+            noise[3 * (row + a) : 3 * (row + b)], c.mass[a:b], g, (c.dt, c.keep, c.kT[n]),
+            r[3 * a : 3 * b], p[3 * a : 3 * b],
+        )  # fmt: skip
 
 
-@jit
+@apart
 def kick(
     momenta: Array, cell: Array, cell_momentum: Array, forces: Array, stress: Array, c: Setup
 ) -> None:
-    """Advance momenta and cell_momentum in place by the last B."""
-    momenta += 0.5 * c.dt * forces
+    """Advance momenta (3 n_atoms,) and cell_momentum in place by the last B."""
+    half = 0.5 * c.dt
+    for i in range(momenta.size):
+        momenta[i] += half * forces[i]
     if c.moving:
         for n in range(len(c.starts) - 1):
-            cell_momentum[n] += 0.5 * c.dt * c.active * cell_force(n, cell, stress, c)
+            cell_momentum[n] += half * c.active * cell_force(n, cell, stress, c)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from multiscale.compiled import inlined, jit
 from multiscale.gle.embedding import Embedding, propagator, stationary
 from multiscale.gle.forces import PolynomialForce
-from multiscale.gle.noise import Single, Words, fill, lanes, normal
 from multiscale.gle.piecewise import PiecewiseForce
+from multiscale.noise import Single, Words, fill, lanes, normal
 
 Array = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from multiscale.gle import friction_of, kernel_at, passivity_margin
 from multiscale.gle.averaging import averaged, merged, shares
 from multiscale.gle.likelihood import Model
 from multiscale.gle.modes import join, network_of, poles
-from multiscale.gle.noise import lanes, normal
 from multiscale.gle.pursuit import Fit, cost
+from multiscale.noise import lanes, normal
 
 TRUTH = network_of(RATE, AMPLITUDE)
 

@@ -10,6 +10,8 @@ shape        homogeneous strain of the cell and its stress
 enthalpy     with field and pressure, as one function: minimise, monte_carlo (statics)
 scans        temperature up and down; walls: domain walls and nuclei, their energies
 film         a film between ideal electrodes, by images
+projection   local modes of atoms; fit_data, fit_modes: energies of a potential at given modes
+matching     coefficients from such data by regression; fit_bounds: with a lower bound
 """
 
 from multiscale.lattice.crystal import amplitudes, modes

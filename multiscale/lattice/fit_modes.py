@@ -5,7 +5,7 @@ their coupling; waves and walls the interaction of neighbours; warm crystals all
 mixture that a simulation will meet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from multiscale import units
 from multiscale.atoms import ensembles
 from multiscale.atoms.dynamics import dynamics
-from multiscale.lattice.fit_data import Crystal, Relaxed, relax
+from multiscale.lattice.fit_data import Crystal, NotAtRestError, Relaxed, relax
 from multiscale.lattice.projection import displacements, seen
 
 Array = NDArray[np.float64]
@@ -105,13 +105,15 @@ def uniform_modes(
     spread : float
         Standard deviation of the noise of each strain.
     """
-    n_cells = int(np.prod(at.size))
-    for i in range(count):
+
+    def draw(i: int) -> tuple[Array, Array]:
         along = _AXES[i // 3 % 3] if i % 3 == 0 else _direction(generator)
-        u = np.tile(along * generator.uniform(0, amplitude), (n_cells, 1))
+        u = np.tile(along * generator.uniform(0, amplitude), (int(np.prod(at.size)), 1))
         rest = relax(at, u, np.zeros(6), free_strain=True, tolerance=5e-3).strain
         noise = spread * generator.standard_normal(6)
-        yield u, rest * generator.uniform(0.3, 1.1) + noise
+        return u, rest * generator.uniform(0.3, 1.1) + noise
+
+    return _enough(draw, count)
 
 
 def wave_modes(
@@ -119,8 +121,9 @@ def wave_modes(
 ) -> Iterator[tuple[Array, Array]]:
     """Yield waves and pairs of walls on top of a uniform mode, strains about those at rest.
 
-    Every fourth is a pair of walls of 180 degrees across the longest axis; waves are of any wave
-    vector of the supercell and any direction, up to half the amplitude.
+    Every fourth is a pair of walls of 180 degrees across the longest axis, up to half the
+    amplitude; waves are of any wave vector of the supercell and any direction, up to 0.3 of it.
+    Both are measured by what they displace, as a uniform mode would.
 
     Parameters
     ----------
@@ -133,18 +136,21 @@ def wave_modes(
     """
     cells = np.stack(np.meshgrid(*map(np.arange, at.size), indexing="ij"), -1).reshape(-1, 3)
     across = int(np.argmax(at.size))
-    for i in range(count):
+
+    def draw(i: int) -> tuple[Array, Array]:
         mean = _direction(generator) * generator.uniform(0, amplitude)
         if i % 4 == 3:
             sign = np.where(cells[:, across] < at.size[across] // 2, 1.0, -1.0)
-            u = sign[:, None] * mean
+            u = _measured(at, sign[:, None] * 0.5 * mean)
         else:
             k = 2 * np.pi * generator.integers(0, at.size) / np.array(at.size)
-            phase = generator.uniform(0, 2 * np.pi)
-            wave = np.cos(cells @ k + phase)[:, None] * _direction(generator)
-            u = mean + 0.5 * generator.uniform(0, amplitude) * wave
+            wave = np.cos(cells @ k + generator.uniform(0, 2 * np.pi))[:, None]
+            height = 0.3 * generator.uniform(0, amplitude)
+            u = mean + _measured(at, height * wave * _direction(generator))
         rest = relax(at, u, np.zeros(6), free_strain=True, tolerance=1e-2).strain
-        yield u, rest + 0.004 * generator.standard_normal(6)
+        return u, rest + 0.004 * generator.standard_normal(6)
+
+    return _enough(draw, count)
 
 
 def wells(at: Crystal, amplitude: float, tolerance: float = 5e-4) -> list[Relaxed]:
@@ -167,6 +173,30 @@ def wells(at: Crystal, amplitude: float, tolerance: float = 5e-4) -> list[Relaxe
         relax(at, u, np.zeros(6), free_modes=True, free_strain=True, tolerance=tolerance, most=3000)
         for u in starts
     ]
+
+
+def _enough(
+    draw: Callable[[int], tuple[Array, Array]], count: int
+) -> Iterator[tuple[Array, Array]]:
+    """Yield `count` draws; those at which the crystal finds no rest are drawn anew."""
+    found, tried = 0, 0
+    while found < count:
+        try:
+            one = draw(found)
+        except NotAtRestError:
+            tried += 1
+            if tried > 10 + 2 * count:
+                raise
+            continue
+        found += 1
+        yield one
+
+
+def _measured(at: Crystal, u: Array) -> Array:
+    """Return modes scaled to displace atoms as much as uniform modes of their length would."""
+    moved = float(np.linalg.norm(displacements(at.mode, u, at.size)))
+    uniform = float(np.sqrt(np.einsum("sab,sab->", at.mode.pattern, at.mode.pattern) / 3))
+    return np.asarray(u * (uniform * np.linalg.norm(u) / moved)) if moved > 0 else u
 
 
 def _direction(generator: np.random.Generator) -> Array:

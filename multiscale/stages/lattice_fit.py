@@ -88,8 +88,8 @@ def run(
     Raises
     ------
     ValueError
-        If the potential or material is unknown or not cubic, eps_inf is not known, the data do not
-        determine a coefficient, or no Hamiltonian with a lower bound agrees with them.
+        If the potential or material is unknown or not cubic, the data do not determine a
+        coefficient, or no Hamiltonian with a lower bound agrees with them.
     """
     if engine is None:
         potential = load_engine(options.potential, options.dtype)
@@ -119,17 +119,10 @@ def run(
 
 
 def _known(cubic: Cubic, options: Options, masses: Array) -> Known:
-    """Return what the regression does not find out, after a look at the permittivity."""
+    """Return what the regression does not find out; without eps_inf it finds the dipoles too."""
+    charge, mass = mode_charge(cubic.mode, cubic.born), mode_mass(cubic.mode, masses)
     eps_inf = options.eps_inf or cubic.eps_inf
-    if options.dipoles == "given" and eps_inf is None:
-        raise ValueError(
-            f"eps_inf of {options.potential!r} is unknown (it has no electronic response), "
-            "expected a permittivity that screens the dipoles. Set eps_inf, or dipoles = 'fitted'."
-        )
-    charge = mode_charge(cubic.mode, cubic.born)
-    mass = mode_mass(cubic.mode, masses)
-    screened = eps_inf if options.dipoles == "given" else None
-    return Known(cubic.a0, charge, mass, screened, options.order, options.emphasis)
+    return Known(cubic.a0, charge, mass, eps_inf, options.order, options.emphasis)
 
 
 def _in_proportion(counts: dict[str, int], total: int) -> dict[str, int]:

@@ -20,10 +20,9 @@ class Options(StageOptions, frozen=True):
     )
     order: Literal[4, 8] = Field(8, description="of the on-site energy in the mode")
     eps_inf: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="electronic permittivity; default: of the potential, if it knows one"
-    )
-    dipoles: Literal["given", "fitted"] = Field(
-        "given", description="strength of the dipole sum: Z*^2/eps_inf, or one more coefficient"
+        None,
+        description="electronic permittivity that screens the dipoles; default: of the potential, "
+        "and if it knows none the strength of the dipoles is fitted",
     )
     lattice_constant: Annotated[Angstrom, Field(gt=0)] | None = Field(
         None, description="of the cubic reference, angstrom; default: relaxed"

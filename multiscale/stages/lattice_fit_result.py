@@ -57,7 +57,8 @@ def pack(found: "Found", material: Material, options: Options) -> xr.Dataset:
         attrs={
             "potential": options.potential, "material": options.material,
             "formula": material.formula, "centre": found.cubic.centre, "reading": options.reading,
-            "order": options.order, "dipoles": options.dipoles, "mode_mass": p.mass,
+            "order": options.order,
+            "dipoles": "fitted" if found.known.eps_inf is None else "given",
             "sizes": " ".join("x".join(map(str, size)) for size in options.sizes),
             "raised": found.fit.raised, "lost": found.lost,
         },

@@ -119,6 +119,20 @@ class Grid:
         ).reshape(*kx.shape, 3, 3)
         return np.asarray(self.rotation @ K @ self.rotation.T)
 
+    def difference_products(self, block: slice) -> NDArray[np.float64]:
+        """Return what stands for k_i k_j where gradients are differences of neighbouring cells.
+
+        Squares are those of one cell to the next, products those of central differences; otherwise
+        as `products`.
+        """
+        axes = [self.waves[0][block], *self.waves[1:]]
+        squares = [(2 / d * np.sin(k * d / 2)) ** 2 for k, d in zip(axes, self.edges, strict=True)]
+        central = [np.sin(k * d) / d for k, d in zip(axes, self.edges, strict=True)]
+        v = np.stack(np.meshgrid(*central, indexing="ij"), axis=-1)
+        K = v[..., :, None] * v[..., None, :]
+        K[..., range(3), range(3)] = np.stack(np.meshgrid(*squares, indexing="ij"), axis=-1)
+        return np.asarray(self.rotation @ K @ self.rotation.T)
+
     def to_crystal(self, v: ArrayLike) -> NDArray[np.float64]:
         """Return a vector of the box, shape (3, ...), in crystal axes."""
         return np.tensordot(self.rotation, np.asarray(v, float), axes=1)

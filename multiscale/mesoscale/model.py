@@ -53,6 +53,9 @@ class FieldModel:
         Temperature, J; 0 is without noise.
     single : bool
         Fields in single precision.
+    differences : bool
+        Gradients by differences of neighbouring cells, as many codes have them, instead of by
+        waves: walls are pinned more.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class FieldModel:
     relative_stiffness: Array | None = None
     kT: float = 0.0  # noqa: N815
     single: bool = False
+    differences: bool = False
 
     def __post_init__(self) -> None:
         """Refuse energies without a lower bound and parts that do not fit together."""
@@ -138,7 +142,8 @@ class FieldModel:
 
     def gradient_matrix(self, block: slice) -> Array:
         """Return the stiffness against gradients of a block of modes, J m/C^2."""
-        return self._gradient_matrix(self.grid.products(block))
+        products = self.grid.difference_products if self.differences else self.grid.products
+        return self._gradient_matrix(products(block))
 
     def linear_matrix(self, block: slice) -> Array:
         """Return gradient and depolarization of a block, (block, ny, nzr, 3, 3), J m/C^2."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from multiscale.cli_dipoles import dipoles as dipole_commands
 from multiscale.cli_files import files
 from multiscale.cli_landau import landau as landau_commands
 from multiscale.cli_lattice_runs import lattice as lattice_commands
@@ -29,6 +30,7 @@ app.add_typer(studies)
 app.add_typer(files)
 app.add_typer(landau_commands, name="landau")
 app.add_typer(lattice_commands, name="lattice")
+app.add_typer(dipole_commands, name="dipoles")
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 OptionsFile = Annotated[

@@ -4,6 +4,7 @@ A dimension with a question mark may be absent. Polarization is multivalued: `de
 it was computed and `reference_structure` from where the branch is counted; it is unwrapped in time.
 """
 
+from multiscale.schema_dipoles import DIPOLES, DIPOLES_RUN
 from multiscale.schema_gradient import FILM, GRADIENT
 from multiscale.schema_landau import LANDAU
 from multiscale.schema_lattice import DOMAINS, NUCLEI, STRUCTURE, WALLS
@@ -297,6 +298,8 @@ STAGES: dict[str, Stage] = {
     "spectra": Stage(_SPECTRA, ("temperature", "wavenumber"), (*_BRANCH, "resolution")),
     "hysteresis": Stage(_HYSTERESIS, ()),
     "wall_drift": Stage(WALL_DRIFT, ("lag",)),
+    "dipoles": Stage(DIPOLES, ("interaction_term", "step")),
+    "dipoles_run": Stage(DIPOLES_RUN, ("time",)),
     "lattice_nuclei": Stage(NUCLEI, ("time",), (*_BRANCH, "timestep")),
     "lattice_structure": Stage(STRUCTURE, ("temperature",), ("material",)),
     "lattice_domains": Stage(DOMAINS, ("temperature", "time"), ("symmetry",)),

@@ -17,14 +17,16 @@ CORE = {
     "resources",
 }  # fmt: skip
 BORDER = {
-    "schema", "schema_gradient", "schema_landau", "schema_lattice", "schema_lattice_fit",
+    "schema", "schema_dipoles", "schema_gradient", "schema_landau", "schema_lattice",
+    "schema_lattice_fit",
     "schema_tables",
     "schema_variables", "schema_walls", "materials",
     "records",
     "records_landau", "records_lattice", "records_units", "stages",
 }  # fmt: skip
 EDGE = {
-    "pipeline", "plotting", "cli", "cli_files", "cli_landau", "cli_lattice", "cli_lattice_runs",
+    "pipeline", "plotting", "cli", "cli_dipoles", "cli_files", "cli_landau", "cli_lattice",
+    "cli_lattice_runs",
     "cli_loops",
     "cli_studies", "__main__", "__init__",
 }  # fmt: skip

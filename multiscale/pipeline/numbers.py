@@ -104,6 +104,7 @@ def numbers(stage: str, ds: xr.Dataset) -> list[Row]:
         "landau": _landau,
         "gle": _gle,
         "hysteresis": _hysteresis,
+        "lattice_fit": _lattice_fit,
     }
     return list(makers[stage](ds)) if stage in makers else []
 
@@ -255,6 +256,29 @@ def _hysteresis(ds: xr.Dataset) -> Iterator[Row]:
                 f"{what}, {frequency:g} GHz", at, value, error, unit_name,
                 name in HEADLINES, notes.get(name, ""),
             )  # fmt: skip
+
+
+def _lattice_fit(ds: xr.Dataset) -> Iterator[Row]:
+    for name in ds["part"].values:
+        part = ds.sel(part=name)
+        error, spread = (
+            1e3 * _value(part, "energy_error_stderr"),
+            1e3 * part["energy_spread"].item(),
+        )
+        yield Row(
+            f"energy error, {name}", "", 1e3 * part["energy_error"].item(), error, "meV per cell",
+            name == "unseen", f"of a spread of {spread:.0f}",
+        )  # fmt: skip
+    for source in ds["source"].values:
+        well = ds.sel(source=source, direction="001")
+        depth, P = -1e3 * well["well_energy"].item(), well["well_polarization"].item()
+        yield Row(f"depth of the [001] well, {source}", "", depth, math.nan, "meV per cell", True)
+        yield Row(f"polarization of the [001] well, {source}", "", P, math.nan, "C/m²")
+    for name in ds["parameter"].values:
+        one = ds.sel(parameter=name)
+        unit = written(str(one["parameter_units"].item()))
+        value, error = one["parameter_value"].item(), one["parameter_stderr"].item()
+        yield Row(f"lattice {name}", "", value, error, unit)
 
 
 HEADLINES = ("coercive_field", "imprint", "remanent_polarization")

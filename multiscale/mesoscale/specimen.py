@@ -214,7 +214,7 @@ class Resting:
     """
 
     rows: Sequence[FieldModel | FilmModel]
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
     def noise_shape(self) -> tuple[int, ...]:
         """One number per component and cell, unused."""

@@ -70,17 +70,24 @@ def _rows(ds: xr.Dataset) -> list[str]:
     rows = []
     for n in range(ds.sizes["loop"]):
         one = ds.isel(loop=n)
-        at = f"{float(one['temperature']):g} K, {float(one['frequency']):.4g} Hz"
+        slow = ds.attrs.get("kinetics") == "quasi-static"
+        rate = "quasi-static" if slow else f"{float(one['frequency']):.4g} Hz"
+        at = f"{float(one['temperature']):g} K, {rate}"
         if "half_length" in one:
             at += f", {1e9 * float(one['half_length']):g} nm"
         said = [
-            f"{what} {with_error(factor * float(one[name]), factor * float(one[f'{name}_stderr']))}"
-            f" {unit}"
+            f"{what} {_value(one, name, factor)} {unit}"
             for what, name, factor, unit in SHOWN
             if name in one and bool(one[name].notnull())
         ]
         rows.append(f"{at}: {', '.join([str(one['state'].values), *said])}")
     return rows
+
+
+def _value(one: xr.Dataset, name: str, factor: float) -> str:
+    """Return a number with its error; a deterministic loop has none."""
+    value, error = factor * float(one[name]), factor * float(one[f"{name}_stderr"])
+    return with_error(value, error) if error > 0 else f"{value:.4g}"
 
 
 def draw(ds: xr.Dataset, output: Path) -> list[Path]:

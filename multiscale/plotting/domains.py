@@ -71,7 +71,7 @@ def domain_series(hysteresis: xr.Dataset, count: int = 6) -> Figure:
     edges = 0.1 * one["cell_edge"].values if "cell_edge" in one else np.ones(3)
     normal = int(np.argmin(P.shape[2:]))
     cut, scale = P.shape[2 + normal] // 2, _scale(P[0], None)
-    chosen = np.linspace(0, len(P) - 1, count).round().astype(int)
+    chosen = _telling(P, count)
     figure = Figure(figsize=(9.0, 5.4))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(2, count // 2 + 1, width_ratios=[3] * (count // 2) + [1])
@@ -84,6 +84,13 @@ def domain_series(hysteresis: xr.Dataset, count: int = 6) -> Figure:
     _wheel(axes[0, -1], names, "xyz"[normal])
     axes[1, -1].set_axis_off()
     return style.tell_doubts(figure, hysteresis)
+
+
+def _telling(P: Array, count: int) -> Array:
+    """Return frames between which the mean P and the time change by about equal parts."""
+    steps = np.abs(np.diff(P.mean(axis=(2, 3, 4)), axis=0)).sum(axis=1)
+    way = np.concatenate([[0.0], np.cumsum(steps / max(steps.sum(), 1e-300) + 0.5 / len(steps))])
+    return np.abs(way[:, None] - np.linspace(0, way[-1], count)).argmin(axis=0)
 
 
 def write_film(

@@ -29,7 +29,7 @@ def loops(hysteresis: xr.Dataset) -> Figure:
             E, note = factor * one["electric_field"].values[last], ", does not switch"
             _draw(ax, E, P[last], one, colour=colours[T], note="" if switched else note)
             Ec = factor * float(one["coercive_field"])
-            if switched and np.isfinite(Ec):
+            if switched and np.isfinite(Ec) and "half_length" not in one:
                 error = one.get("coercive_field_stderr")
                 bar = None if error is None else factor * float(error)
                 ax.errorbar([-Ec, Ec], [0, 0], xerr=bar, fmt="|", color=colours[T], capsize=3)
@@ -95,13 +95,14 @@ def _draw(
     note: str = "",
 ) -> None:  # fmt: skip
     """Draw a quantity of one loop against the field; dashed if the loop did not switch."""
+    size = f", {1e9 * float(one['half_length']):g} nm" if "half_length" in one else ""
     ax.plot(
         E,
         y,
-        color=colour,
+        color=None if size else colour,
         linestyle="-" if bool(one["switched"]) else "--",
         linewidth=width,
-        label=f"{float(one['temperature']):g} K{note}",
+        label=f"{float(one['temperature']):g} K{size}{note}",
     )
 
 
@@ -146,6 +147,7 @@ def _per_frequency(hysteresis: xr.Dataset) -> tuple[Figure, list[tuple[Axes, lis
     figure, axes = style.panels(1, len(different), height=3.6, sharey=True)
     chosen = []
     for ax, f in zip(axes[0], different, strict=True):
-        ax.set_title(style.hertz(float(f)), loc="left", fontsize=9)
+        slow = hysteresis.attrs.get("kinetics") == "quasi-static"
+        ax.set_title("quasi-static" if slow else style.hertz(float(f)), loc="left", fontsize=9)
         chosen.append((ax, [int(n) for n in np.flatnonzero(frequency == f)]))
     return figure, chosen

@@ -37,7 +37,7 @@ from multiscale.mesoscale.kinetics import State
 from multiscale.mesoscale.specimen_strain import mean_strain
 from multiscale.stages.hysteresis_model import Setup, at_temperature, prepare
 from multiscale.stages.hysteresis_options import Options
-from multiscale.stages.hysteresis_record import from_record
+from multiscale.stages.hysteresis_record import from_record, shared_values
 from multiscale.stages.hysteresis_record import temperatures as record_temperatures
 from multiscale.stages.hysteresis_result import SNAPSHOTS, pack, pack_walls, snapshot_samples
 from multiscale.stages.hysteresis_series import add_series
@@ -64,6 +64,7 @@ class Record(NamedTuple):
 def split(options: Options) -> list[Options]:
     """Return one task a frequency and, if temperatures are given, a temperature."""
     temperatures: list[tuple[float, ...]] = [(t,) for t in options.temperatures] or [()]
+    options = options.model_copy(update=shared_values(options))
     return [
         options.model_copy(update={"temperatures": t, "frequencies": (f,)})
         for t, f in product(temperatures, options.rates)

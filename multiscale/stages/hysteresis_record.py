@@ -29,6 +29,22 @@ def from_record(options: Options) -> tuple[xr.Dataset, xr.Dataset]:
     return energy(options), kinetics(options)
 
 
+def shared_values(options: Options) -> dict[str, float]:
+    """Return what all temperatures of a record share and a task with one could not know.
+
+    Cell length, angstrom, and amplitude, V/m, where the options leave them open.
+    """
+    if options.source != "material" or options.model == "wall":
+        return {}
+    landau, out = energy(options), {}
+    if options.cell_length is None and options.dimension:
+        out["cell_length"] = float(landau["volume"][0]) ** (1 / 3)
+    strongest = landau["coercive_field"].values
+    if options.amplitude is None and np.isfinite(strongest).any():
+        out["amplitude"] = options.amplitude_ratio * float(np.nanmax(strongest))
+    return out
+
+
 def temperatures(options: Options) -> tuple[float, ...]:
     """Return the temperatures of the loops, K, ascending."""
     return tuple(sorted(set(options.temperatures))) or (ROOM,)

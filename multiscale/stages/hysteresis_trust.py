@@ -57,7 +57,10 @@ def where(case: Case) -> str:
     """Return which loop it is, as text."""
     f = case.frequency
     size = "" if np.isnan(case.half_length) else f", {1e9 * case.half_length:g} nm"
-    rate = f"{f / 1e9:g} GHz" if f >= 1e6 else f"{f:g} Hz"
+    size_of = next(
+        (s for s in ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz")) if f >= s[0]), (1.0, "Hz")
+    )
+    rate = f"{f / size_of[0]:.4g} {size_of[1]}"
     return f"at {case.temperature:g} K, {rate}{size}"
 
 

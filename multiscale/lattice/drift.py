@@ -1,10 +1,11 @@
 """Where the two walls of a periodic lattice stand, and how fast a field drives them.
 
-The profile p of the planes is resolved to its sign smoothly, t = tanh(4 p / p0), so that the
-polarization of the domains does not count, as in sampling.WallPosition. The domain that points up
-is as wide as n/2 (1 + mean t) planes (Gibbs' dividing surfaces; P. Xie, R. Car and W. E, PNAS 121,
-e2308668121 (2024)), its centre the phase of the first Fourier component of t. Walls are half a
-width to either side. Both numbers are smooth functions of the modes and, unwrapped, of time.
+The mode of each cell is resolved to its sign smoothly, tanh(4 u / u0), so that a wall moves as
+cells turn over and not as domains breathe; t is its mean in each plane over that inside the
+domains. The domain that points up is as wide as n/2 (1 + mean t) planes (Gibbs' dividing surfaces;
+P. Xie, R. Car and W. E, PNAS 121, e2308668121 (2024)), its centre the phase of the first Fourier
+component of t. Walls are half a width to either side: smooth functions of the modes and, unwrapped,
+of time.
 """
 
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from multiscale.lattice.walls import THINNEST
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 SHARPNESS = 4.0
-"""Of the sign, in units of one over the mode of a domain."""
+"""Of the sign of a cell, in units of one over the mode of a domain."""
 SIDES = (-1.0, 1.0)
 """Where a field along the domain that points up drives the walls: its lower end back, its upper
 end on."""
@@ -37,7 +38,23 @@ class Velocity(NamedTuple):
     blocks: int
 
 
-def positions(profile: Array, amplitude: float, sharpness: float = SHARPNESS) -> Array:
+def signs(u: Array, amplitude: float, sharpness: float = SHARPNESS) -> Array:
+    """Return the smooth sign tanh(sharpness u / amplitude) of modes, of any shape.
+
+    Parameters
+    ----------
+    u : array
+        Component of the modes along the domains, angstrom.
+    amplitude : float
+        About that of a domain, angstrom; a factor of two does not matter.
+    sharpness : float
+        Large: a cell counts or not. About 1: the coordinate follows the mode of a cell that turns
+        over, with nearly the same mass everywhere, as an equation of motion needs.
+    """
+    return np.asarray(np.tanh(sharpness * u / amplitude))
+
+
+def positions(profile: Array, level: float) -> Array:
     """Return where both walls stand in planes, unwrapped in time, shape (..., 2, time).
 
     The first is the lower end of the domain that points up, the second its upper end; a plane j
@@ -46,15 +63,11 @@ def positions(profile: Array, amplitude: float, sharpness: float = SHARPNESS) ->
     Parameters
     ----------
     profile : array, shape (..., time, planes)
-        Mean mode in each plane along the domains, as of walls.along_walls(), angstrom.
-    amplitude : float
-        The same in the middle of a domain, angstrom.
-    sharpness : float
-        Of the sign of a plane. Sharp counts planes: right for velocities, but such a coordinate
-        stands still within a cell and jumps between. About 1 moves smoothly, with nearly the same
-        mass everywhere, as an equation of motion needs.
+        Mean sign (or mode) of the cells in each plane.
+    level : float
+        The same inside the domains, as of domain_level().
     """
-    t = np.tanh(sharpness * profile / amplitude) / np.tanh(sharpness)
+    t = profile / level
     n = t.shape[-1]
     width = 0.5 * n * (1 + t.mean(-1))
     wave = t @ np.exp(-2j * np.pi * (np.arange(n) + 0.5) / n)
@@ -84,8 +97,8 @@ def conditions(profile: Array, walls: Array, least: float = THINNEST) -> Codes:
     return np.where((width < least) | (width > n - least), MET, out)
 
 
-def domain_amplitude(profile: Array) -> float:
-    """Return the size of the mode inside the domains, away from the walls, in angstrom.
+def domain_level(profile: Array) -> float:
+    """Return the size of a profile inside the domains, away from the walls.
 
     It is a median: what happens to few planes, or for a short time, does not count.
 

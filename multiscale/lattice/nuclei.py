@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.lattice.drift import SHARPNESS
+from multiscale.lattice.drift import signs
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -28,29 +28,19 @@ class Critical(NamedTuple):
     uncertainty: float
 
 
-def columns(u: Array, size: Size) -> Array:
-    """Return the mean mode along z of each column of cells, shape (..., size[0], size[1]).
+def radius(u: Array, size: Size, amplitude: float) -> Array:
+    """Return the radius in cells of the cylinder along z that holds what points up, shape (...).
 
     Parameters
     ----------
     u : array, shape (..., n_cells, 3)
+        Modes, angstrom.
     size : three ints
-    """
-    return np.asarray(u[..., 2].reshape(*u.shape[:-2], *size).mean(-1))
-
-
-def radius(column: Array, amplitude: float) -> Array:
-    """Return the radius in cells of the disc that has the area that points up, shape (...).
-
-    Parameters
-    ----------
-    column : array, shape (..., nx, ny)
-        As of columns().
     amplitude : float
-        The same inside a domain.
+        About |u| inside a domain, angstrom.
     """
-    up = 0.5 * (1 + np.tanh(SHARPNESS * column / amplitude))
-    return np.asarray(np.sqrt(up.sum((-2, -1)) / np.pi))
+    up = 0.5 * (1 + signs(u[..., 2], amplitude)).sum(-1) / size[2]
+    return np.asarray(np.sqrt(up / np.pi))
 
 
 def fates(radii: Array) -> Codes:

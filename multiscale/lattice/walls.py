@@ -55,15 +55,16 @@ def phase(size: Size, kind: Kind) -> Array:
 
 
 def plane_means(u: Array, size: Size, kind: Kind = "180") -> Array:
-    """Return the mean mode in each plane along the walls, shape (..., size[0], 3).
+    """Return the mean of each plane along the walls, shape (..., size[0], m).
 
     Parameters
     ----------
-    u : array, shape (..., n_cells, 3)
+    u : array, shape (..., n_cells, m)
+        Modes, or anything that cells have.
     size : three ints
     kind : "180" or "90"
     """
-    flat = u.reshape(*u.shape[:-2], *size, 3).mean(-2)
+    flat = u.reshape(*u.shape[:-2], *size, u.shape[-1]).mean(-2)
     if kind == "180":
         return np.asarray(flat.mean(-2))
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]), indexing="ij")

@@ -22,7 +22,6 @@ from multiscale.lattice.nuclei import (
     GREW,
     UNDECIDED,
     VANISHED,
-    columns,
     critical_radius,
     fates,
     radius,
@@ -80,9 +79,10 @@ class Options(LatticeOptions, frozen=True):
 
 
 class Kept(NamedTuple):
-    """Samples of all walkers: mean modes of the columns in angstrom, edges of the box."""
+    """Samples of all walkers: radii in cells, mean |uz| in angstrom, edges of the box."""
 
-    column: Array  # (walker, time, nx, ny)
+    radius: Array  # (walker, time)
+    size: Array  # (walker, time)
     edges: Array  # (walker, time, 3)
 
 
@@ -153,11 +153,16 @@ def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) ->
     """Return the Dataset of one run."""
     walkers = _start(options)
     shape = (options.walkers, options.samples)
-    kept = Kept(np.zeros((*shape, *options.size[:2])), np.zeros((*shape, 3)))
+    kept = Kept(np.zeros(shape), np.zeros(shape), np.zeros((*shape, 3)))
+    record = require_lattice(options.material).lattice
+    assert record is not None
+    polar = record.polar
 
     def keep(sample: int, state: State) -> None:
         now = walkers.system.replace(positions=state.positions, cell=state.cell)
-        kept.column[:, sample] = columns(amplitudes(now), options.size)
+        u = amplitudes(now)
+        kept.radius[:, sample] = radius(u, options.size, polar)
+        kept.size[:, sample] = np.abs(u[..., 2]).mean(-1)
         kept.edges[:, sample] = np.diagonal(state.cell.numpy(), axis1=-2, axis2=-1)
 
     push = np.array([0.0, 0.0, options.fields[0]])
@@ -178,8 +183,7 @@ def _start(options: Options) -> Walkers:
 
 def _pack(options: Options, walkers: Walkers, kept: Kept) -> xr.Dataset:
     """Return the Dataset of one run."""
-    amplitude = float(np.median(np.abs(kept.column)))
-    radii = radius(kept.column, amplitude)
+    radii, amplitude = kept.radius, float(kept.size.mean())
     edges = kept.edges.mean((0, 1))
     assert walkers.system.sites is not None
     charge = float(walkers.system.sites.charges[0, 0, 0])

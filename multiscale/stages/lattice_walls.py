@@ -27,9 +27,10 @@ from multiscale.lattice.drift import (
     SIDES,
     Velocity,
     conditions,
-    domain_amplitude,
+    domain_level,
     drift_velocity,
     positions,
+    signs,
     sound_until,
 )
 from multiscale.lattice.walls import (
@@ -81,7 +82,7 @@ class Options(LatticeOptions, frozen=True):
         0.5, gt=0, lt=1, description="part of the planes that points along the field at the start"
     )
     sharpness: float = Field(
-        4.0, gt=0, le=10, description="4 counts planes; 1 is smooth, as wall_drift needs"
+        4.0, gt=0, le=10, description="4 counts cells; 1 is smooth, as wall_drift needs"
     )
 
     @model_validator(mode="after")
@@ -93,9 +94,10 @@ class Options(LatticeOptions, frozen=True):
 
 
 class Kept(NamedTuple):
-    """Samples of all walkers: profiles in angstrom, edges of the box, dipole in e angstrom."""
+    """Samples of all walkers: profiles of modes in angstrom and of signs, edges of the box."""
 
     profile: Array  # (walker, time, planes)
+    sign: Array  # (walker, time, planes)
     edges: Array  # (walker, time, 3)
 
 
@@ -143,12 +145,18 @@ def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) ->
     """Return the Dataset of one temperature and field."""
     walkers = _start(options)
     shape = (options.walkers, options.samples)
-    kept = Kept(np.zeros((*shape, options.size[0])), np.zeros((*shape, 3)))
+    planes = np.zeros((*shape, options.size[0]))
+    kept = Kept(planes, planes.copy(), np.zeros((*shape, 3)))
+    record = require_lattice(options.material).lattice
+    assert record is not None
+    full = record.polar / (1 if options.kind == "180" else SQRT2)
 
     def keep(sample: int, state: State) -> None:
         now = walkers.system.replace(positions=state.positions, cell=state.cell)
-        means = plane_means(amplitudes(now), options.size, options.kind)
-        kept.profile[:, sample] = along_walls(means, options.kind)
+        along = along_walls(amplitudes(now), options.kind)[..., None]
+        both = np.concatenate([along, signs(along, full, options.sharpness)], -1)
+        means = plane_means(both, options.size, options.kind)
+        kept.profile[:, sample], kept.sign[:, sample] = np.moveaxis(means, -1, 0)
         kept.edges[:, sample] = np.diagonal(state.cell.numpy(), axis1=-2, axis2=-1)
 
     push = options.fields[0] * _DIRECTION[options.kind]
@@ -176,8 +184,8 @@ def _key(options: Options) -> tuple[int, int, int]:
 def _pack(options: Options, walkers: Walkers, kept: Kept) -> xr.Dataset:
     """Return paths, velocity and what to doubt of one run."""
     skew = 1.0 if options.kind == "180" else SQRT2
-    amplitude = domain_amplitude(kept.profile)
-    places = positions(kept.profile, amplitude, options.sharpness)
+    amplitude = domain_level(kept.profile)
+    places = positions(kept.sign, domain_level(kept.sign))
     codes = conditions(kept.profile, places, THINNEST * skew)
     sound, condition = sound_until(codes)
     lost = np.arange(options.samples) >= sound[:, None]

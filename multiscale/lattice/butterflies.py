@@ -139,12 +139,12 @@ def _rows(v: _Vectors, first: Any, hop: Any, count: int) -> list[Any]:
 
 
 @cache
-def make_butterfly(p: int) -> Callable[..., None]:
+def make_butterfly(p: int, turned: bool) -> Callable[..., None]:
     """Return butterfly: rows y_k = w^k sum_(j < p) exp(-2 pi i j k / p) x_j.
 
     Rows of `width` elements; x_j begins hop j elements behind the addresses xr and xi, y_k
     step k elements behind yr and yi. w^k, k = 1 ... p - 1, are in turns from element t on, real
-    part and imaginary part in turn.
+    part and imaginary part in turn; they are one unless turned.
     """
 
     @intrinsic
@@ -170,13 +170,14 @@ def make_butterfly(p: int) -> Callable[..., None]:
             def factor(k: int) -> Any:
                 return v.splat(builder.load(builder.gep(w, [builder.add(first, whole(k))])))
 
-            by = [(factor(2 * k), factor(2 * k + 1)) for k in range(p - 1)]
+            by = [(factor(2 * k), factor(2 * k + 1)) for k in range(p - 1) if turned]
             real, imag = _rows(v, args[0], args[2], p), _rows(v, args[1], args[2], p)
             to_real, to_imag = _rows(v, args[3], args[5], p), _rows(v, args[4], args[5], p)
             with cgutils.for_range_slice(builder, whole(0), size, whole(v.n), whole) as (i, _):
                 a = [(v.load(r, i), v.load(m, i)) for r, m in zip(real, imag, strict=True)]
                 b = _short_transform(v, a)
-                b[1:] = [v.times(one, w) for one, w in zip(b[1:], by, strict=True)]
+                if turned:
+                    b[1:] = [v.times(one, w) for one, w in zip(b[1:], by, strict=True)]
                 for (re, im), r, m in zip(b, to_real, to_imag, strict=True):
                     v.store(re, r, i)
                     v.store(im, m, i)
@@ -211,3 +212,41 @@ def make_term(first: bool) -> Callable[..., None]:
         return types.void(_I, _I, _I, _I, _I, c, c), codegen
 
     return term
+
+
+@intrinsic
+def turn_block(typing: Any, a: Any, pitch: Any, b: Any, width: Any, like: Any) -> Any:
+    """Write a block of n x n elements at address a, rows `pitch` apart, as columns at address b.
+
+    n elements make a vector; like is an array of their type.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        v = _Vectors(context, builder, signature.args[4].dtype)
+        n, zero = v.n, args[1].type(0)
+        rows = [v.load(row, zero) for row in _rows(v, args[0], args[1], n)]
+        half = n // 2
+        while half:
+            rows = _exchange(v, rows, half)
+            half //= 2
+        for row, to in zip(rows, _rows(v, args[2], args[3], n), strict=True):
+            v.store(row, to, zero)
+        return context.get_dummy_value()
+
+    return types.void(_I, _I, _I, _I, like), codegen
+
+
+def _exchange(v: _Vectors, rows: list[Any], half: int) -> list[Any]:
+    """Exchange, in every 2 x 2 of sub-blocks with `half` elements a side, the off-diagonal two."""
+    out, int32 = list(rows), ir.IntType(32)
+
+    def shuffle(a: Any, b: Any, picks: list[int]) -> Any:
+        mask = ir.Constant(ir.VectorType(int32, v.n), [ir.Constant(int32, k) for k in picks])
+        return v.builder.shuffle_vector(a, b, mask)
+
+    for i in (i for i in range(v.n) if not i & half):
+        upper = [k + v.n - half if k & half else k for k in range(v.n)]
+        lower = [k + v.n if k & half else k + half for k in range(v.n)]
+        out[i] = shuffle(rows[i], rows[i + half], upper)
+        out[i + half] = shuffle(rows[i], rows[i + half], lower)
+    return out

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from multiscale.compiled import apart, inlined
-from multiscale.lattice.butterflies import address
+from multiscale.lattice.butterflies import VECTOR, address, turn_block
 from multiscale.lattice.transforms import Axis, Complex, Plan, Room, Work, transform
 
 Real = NDArray[Any]
@@ -96,8 +96,13 @@ def _fields_along_x(spectrum: Real, f: Real, w: Real, x: Axis, room: Room, block
 @inlined
 def _turn(a: Real, wide: int, rows: int, b: Real, high: int, columns: int) -> None:
     """Write rows of a as columns of b: b[z, y] = a[y, z] for y < rows, z < columns."""
+    lane = VECTOR // a.itemsize
+    whole, deep = rows // lane * lane, columns // lane * lane
+    for z in range(0, deep, lane):
+        for y in range(0, whole, lane):
+            turn_block(address(a, y * wide + z), wide, address(b, z * high + y), high, a)
     for z in range(columns):
-        for y in range(rows):
+        for y in range(whole if z < deep else 0, rows):
             b[z * high + y] = a[y * wide + z]
 
 

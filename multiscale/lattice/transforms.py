@@ -24,8 +24,10 @@ Real = NDArray[Any]  # float64 or float32
 Complex = tuple[Real, Real]  # real and imaginary part
 Work = tuple[int, int, int, int]
 """Addresses of two complex arrays: real and imaginary part of one, then of the other."""
-_two, _three, _four, _five = (make_butterfly(p) for p in (2, 3, 4, 5))
-_seven, _eight = make_butterfly(7), make_butterfly(8)
+_two, _three, _four, _five, _seven, _eight = (make_butterfly(p, True) for p in (2, 3, 4, 5, 7, 8))
+_last2, _last3, _last4, _last5, _last7, _last8 = (
+    make_butterfly(p, False) for p in (2, 3, 4, 5, 7, 8)
+)
 _first_term, _next_term = make_term(True), make_term(False)
 _BLOCK = 4  # vectors that are transformed along x together
 
@@ -162,6 +164,28 @@ def _butterfly(
 
 
 @inlined
+def _last_butterfly(
+    p: int, xr: int, xi: int, hop: int, yr: int, yi: int, step: int, width: int, turns: Real,
+    root: int, t: int,
+) -> None:  # fmt: skip
+    """Do the same where all turns are one, which is at the last stage."""
+    if p == 8:
+        _last8(xr, xi, hop, yr, yi, step, width, turns, t)
+    elif p == 4:
+        _last4(xr, xi, hop, yr, yi, step, width, turns, t)
+    elif p == 2:
+        _last2(xr, xi, hop, yr, yi, step, width, turns, t)
+    elif p == 3:
+        _last3(xr, xi, hop, yr, yi, step, width, turns, t)
+    elif p == 5:
+        _last5(xr, xi, hop, yr, yi, step, width, turns, t)
+    elif p == 7:
+        _last7(xr, xi, hop, yr, yi, step, width, turns, t)
+    else:
+        _sum(p, xr, xi, hop, yr, yi, step, width, turns, root, t)
+
+
+@inlined
 def _sum(
     p: int, xr: int, xi: int, hop: int, yr: int, yi: int, step: int, width: int, turns: Real,
     root: int, t: int,
@@ -214,7 +238,7 @@ def transform(
                 runs, wide = 1, s * width
             for q in range(runs):
                 at, to = q * hop * size, q * step * size
-                _butterfly(
+                _last_butterfly(
                     p, xr + at, xi + at, s * hop, yr + to, yi + to, s * step, wide, turns, root, t
                 )
         xr, xi, hop = to_r, to_i, width

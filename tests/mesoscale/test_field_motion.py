@@ -19,6 +19,7 @@ from mesoscale_cards import (
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
+from multiscale.mesoscale.disorder import gaussian_field
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.evolve import Evolution, drive, step_limit
@@ -371,3 +372,25 @@ def test_two_threads_give_the_same_bits_every_time():  # T25
     assert np.array_equal(ends[1].modes, ends[2].modes)
     assert ends[1].error == ends[2].error
     assert ends[0].modes == pytest.approx(ends[1].modes, rel=1e-11, abs=1e-9)
+
+
+def test_loops_in_single_precision_are_those_in_double():
+    grid, loops, n = Grid((8, 6, 6), 0.4 * NM), [], 1000
+    local = gaussian_field(grid, 3e7, 0.8 * NM, np.random.default_rng(3), 3)
+    E = np.interp(np.arange(n) / n, [0, 0.25, 0.75, 1], [0, 3e8, -3e8, 0])
+    for single in (False, True):
+        model = FieldModel(
+            grid, pbtio3(), G_PBTIO3, Elasticity(C_PBTIO3, Q_PBTIO3), 10.0,
+            single=single, local_field=local,
+        )  # fmt: skip
+        evolution = Evolution(model, 1.0)
+        P = np.zeros((3, 8, 6, 6))
+        P[2] = -P0_PBTIO3
+        state, means = evolution.start(P), []
+        for field in E:
+            state = evolution.multistep(state, np.array([0, 0, field]), 2e-10)
+            means.append(float(state.modes[2, 0, 0, 0].real) / grid.size)
+        loops.append(np.array(means))
+    assert np.abs(np.diff(np.sign(loops[0]))).sum() == 4  # it switches and switches back
+    assert loops[1] == pytest.approx(loops[0], abs=1e-4)
+    assert np.median(np.abs(loops[1] - loops[0])) < 1e-6

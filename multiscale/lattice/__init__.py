@@ -9,7 +9,11 @@ passes       the compiled loops over the cells; reference: the same as plain for
 shape        homogeneous strain of the cell and its stress
 enthalpy     with field and pressure, as one function: minimise, monte_carlo (statics)
 scans        temperature up and down; walls: domain walls and nuclei, their energies
+drift        where walls stand and how fast a field drives them; nuclei: round domains
+loops        fields and samples of loops by dynamics
+maps         variants of the cells, local dipoles; structure: structure factor, equipartition
 film         a film between ideal electrodes, by images
+continuum    ContinuumStrain: inhomogeneous strain as feram takes it
 projection   local modes of atoms; fit_data, fit_modes: energies of a potential at given modes
 matching     coefficients from such data by regression; fit_bounds: with a lower bound
 """

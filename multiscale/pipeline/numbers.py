@@ -97,6 +97,8 @@ def written(unit: str) -> str:
 
 def numbers(stage: str, ds: xr.Dataset) -> list[Row]:
     """Return what the report says in numbers about a stage's Dataset."""
+    from multiscale.pipeline import numbers_lattice as lattice  # noqa: PLC0415 - it needs Row
+
     makers = {
         "md": _md,
         "spectra": _spectra,
@@ -105,6 +107,9 @@ def numbers(stage: str, ds: xr.Dataset) -> list[Row]:
         "gle": _gle,
         "hysteresis": _hysteresis,
         "lattice_fit": _lattice_fit,
+        "lattice_loops": _hysteresis,
+        "lattice_walls": lattice.walls,
+        "lattice_nuclei": lattice.nuclei,
     }
     return list(makers[stage](ds)) if stage in makers else []
 

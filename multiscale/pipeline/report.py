@@ -30,7 +30,18 @@ TITLES: Mapping[str, str] = {
     "gle": "Memory kernel",
     "hysteresis": "Hysteresis loops",
     "lattice_fit": "Effective Hamiltonian fitted to the potential",
+    "lattice_walls": "Domain walls of the lattice",
+    "lattice_loops": "Hysteresis loops of the lattice",
+    "lattice_nuclei": "Nuclei of the lattice",
 }
+
+
+LATTICE: Mapping[str, tuple[str, str]] = {
+    "lattice_fit": ("Fitted lattice against its potential", "fitted_lattice"),
+    "lattice_walls": ("Paths and velocities of walls", "wall_paths"),
+    "lattice_nuclei": ("Radii of nuclei", "nucleus_radii"),
+}
+"""Caption and function of multiscale.plotting for the stages of the lattice with one figure."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +209,22 @@ def _of_landau(datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any
     return fits
 
 
+def _of_gle(ds: xr.Dataset) -> dict[str, Callable[[], Any]]:
+    """Return what is drawn of memory kernels."""
+    from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
+
+    drawn: dict[str, Callable[[], Any]] = {"Memory kernel": lambda: plotting.kernels(ds)}
+    if "velocity_autocorrelation" in ds:
+        drawn["Autocorrelation of the polarization current"] = lambda: (
+            plotting.velocity_autocorrelation(ds)
+        )
+    if "fdt_residual" in ds:
+        drawn["Fluctuation-dissipation residual"] = lambda: plotting.dissipation_residual(ds)
+    if "fdt_ratio" in ds:
+        drawn["Fluctuation-dissipation ratio"] = lambda: plotting.dissipation_ratio(ds)
+    return drawn
+
+
 def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callable[[], Any]]:
     from multiscale import plotting  # noqa: PLC0415 - matplotlib is heavy
 
@@ -210,25 +237,15 @@ def _drawings(name: str, datasets: Mapping[str, xr.Dataset]) -> dict[str, Callab
                 ds, datasets.get("landau")
             ),
         }
-    if name == "spectra":
-        figures = plotting.spectra_figures(ds)
-        return {caption: partial(function, ds) for caption, function in figures.items()}
     if name in {"metad", "mean_force"}:
         return _surfaces(name, datasets)
     if name == "landau":
         return _of_landau(datasets)
-    if name == "lattice_fit":
-        return {"Fitted lattice against its potential": lambda: plotting.fitted_lattice(ds)}
+    if name in LATTICE:
+        caption, figure = LATTICE[name]
+        return {caption: lambda: getattr(plotting, figure)(ds)}
     if name == "gle":
-        drawn: dict[str, Callable[[], Any]] = {"Memory kernel": lambda: plotting.kernels(ds)}
-        if "velocity_autocorrelation" in ds:
-            drawn["Autocorrelation of the polarization current"] = lambda: (
-                plotting.velocity_autocorrelation(ds)
-            )
-        if "fdt_residual" in ds:
-            drawn["Fluctuation-dissipation residual"] = lambda: plotting.dissipation_residual(ds)
-        if "fdt_ratio" in ds:
-            drawn["Fluctuation-dissipation ratio"] = lambda: plotting.dissipation_ratio(ds)
-        return drawn
-    figures = plotting.hysteresis_figures(ds)
+        return _of_gle(ds)
+    of_stage = plotting.spectra_figures if name == "spectra" else plotting.hysteresis_figures
+    figures = of_stage(ds)
     return {caption: partial(function, ds) for caption, function in figures.items()}

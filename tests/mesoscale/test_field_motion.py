@@ -391,6 +391,8 @@ def test_loops_in_single_precision_are_those_in_double():
             state = evolution.multistep(state, np.array([0, 0, field]), 2e-10)
             means.append(float(state.modes[2, 0, 0, 0].real) / grid.size)
         loops.append(np.array(means))
+    fields = [np.interp(0, p[:500], E[:500]) for p in loops]  # coercive, on the way up
     assert np.abs(np.diff(np.sign(loops[0]))).sum() == 4  # it switches and switches back
-    assert loops[1] == pytest.approx(loops[0], abs=1e-4)
+    assert fields[1] == pytest.approx(fields[0], rel=1e-5)
+    assert loops[1] == pytest.approx(loops[0], abs=2e-3)  # while it switches round-off grows
     assert np.median(np.abs(loops[1] - loops[0])) < 1e-6

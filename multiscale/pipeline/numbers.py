@@ -108,8 +108,7 @@ def numbers(stage: str, ds: xr.Dataset) -> list[Row]:
         "hysteresis": _hysteresis,
         "lattice_fit": _lattice_fit,
         "lattice_loops": _hysteresis,
-        "lattice_walls": lattice.walls,
-        "lattice_nuclei": lattice.nuclei,
+        **lattice.MAKERS,
     }
     return list(makers[stage](ds)) if stage in makers else []
 

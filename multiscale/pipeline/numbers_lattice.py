@@ -27,3 +27,6 @@ def nuclei(ds: xr.Dataset) -> Iterator[Row]:
             said.add((at, E))
             R, error = (float(one[f"critical_radius{end}"]) for end in ("", "_stderr"))
             yield Row(f"critical radius, {E:g} MV/m", at, R, error, "cells", headline=True)
+
+
+MAKERS = {"lattice_walls": walls, "lattice_nuclei": nuclei}

@@ -18,7 +18,7 @@ from multiscale.lattice.parameters import COULOMB, Parameters
 from multiscale.lattice.quadratic import interaction_matrix
 
 Array = NDArray[np.float64]
-_RAISE = 3e-3  # eV: what the least k4 that is tried adds at the largest mode seen
+_RAISE = 1e-2  # eV: what the least k4 that is tried adds at the largest mode seen
 _FAR = 4.0  # times the largest mode seen: how far a lower state is looked for
 _HIGHER = ("k1", "k2", "k3", "k4")
 _NO_DIPOLES = 1e9  # eps_inf of a fit without them
@@ -105,8 +105,8 @@ def _trials(known: Known, largest: float) -> Iterator[dict[str, float]]:
         yield dict.fromkeys(_HIGHER, 0.0)
         return
     yield {}
-    for step in range(8):
-        yield {"k4": _RAISE * 4**step / largest**8}
+    for step in range(12):
+        yield {"k4": _RAISE * 2**step / largest**8}
 
 
 def _with_dipoles(groups: Sequence[Data], known: Known, held: Mapping[str, float]) -> Match:

@@ -128,9 +128,20 @@ def relax(
     return search.relaxed(found.x, left)
 
 
-def gather(at: Crystal, found: Iterable[Relaxed]) -> Data:
-    """Return relaxed configurations of one supercell as data of a fit."""
+def gather(at: Crystal, found: Iterable[Relaxed], soft: float = np.inf) -> Data:
+    """Return relaxed configurations of one supercell as data of a fit.
+
+    Parameters
+    ----------
+    at : Crystal
+    found : iterable of Relaxed
+    soft : float
+        Energy per cell above the cubic reference, eV, from which configurations count less:
+        1 / (1 + (E/soft)^2).
+    """
     parts = list(found)
+    n_cells = int(np.prod(at.size))
+    high = np.array([max(r.energy, 0.0) / n_cells / soft for r in parts])
     return Data(
         at.size,
         np.array([r.modes for r in parts]),
@@ -138,6 +149,7 @@ def gather(at: Crystal, found: Iterable[Relaxed]) -> Data:
         np.array([r.energy for r in parts]),
         np.array([r.forces for r in parts]),
         np.array([r.pull for r in parts]),
+        1 / (1 + high**2),
     )
 
 

@@ -42,6 +42,8 @@ class Data(NamedTuple):
         On the modes, eV/angstrom.
     pull : array, shape (n, 6)
         Slope of the energy by strain at fixed modes, eV.
+    weight : array, shape (n,)
+        How much each counts.
     """
 
     size: Size
@@ -50,6 +52,7 @@ class Data(NamedTuple):
     energy: Array
     forces: Array
     pull: Array
+    weight: Array
 
     @property
     def n_cells(self) -> int:
@@ -176,8 +179,8 @@ def _solve(
     fixed = np.array([held.get(name, 0.0) for name in COEFFICIENTS])
     normal, right = np.zeros((len(fixed),) * 2), np.zeros(len(fixed))
     for rows, aim, group in zip(J, aims, groups, strict=True):
-        w = weights[_kinds(group)]
-        weighed = (rows * w[:, None]).reshape(-1, len(fixed))
+        w = np.sqrt(group.weight)[:, None] * weights[_kinds(group)]
+        weighed = (rows * w[..., None]).reshape(-1, len(fixed))
         left = ((aim - rows @ fixed) * w).ravel()
         normal += weighed.T @ weighed
         right += weighed.T @ left
@@ -212,12 +215,13 @@ def _check_elastic(c: Array) -> None:
 
 
 def _misfit(J: list[Array], aims: list[Array], groups: Sequence[Data], c: Array) -> Array:
-    """Return the root-mean-square residual of each kind, shape (3,)."""
+    """Return the weighted root-mean-square residual of each kind, shape (3,)."""
     total, count = np.zeros(3), np.zeros(3)
     for rows, aim, group in zip(J, aims, groups, strict=True):
         kinds = np.broadcast_to(_kinds(group), aim.shape).ravel()
-        total += np.bincount(kinds, ((rows @ c - aim) ** 2).ravel(), 3)
-        count += np.bincount(kinds, minlength=3)
+        square = group.weight[:, None] * (rows @ c - aim) ** 2
+        total += np.bincount(kinds, square.ravel(), 3)
+        count += np.bincount(kinds, np.repeat(group.weight, aim.shape[1]), 3)
     return np.asarray(np.sqrt(total / count))
 
 
@@ -233,9 +237,9 @@ def _sandwich(
     m, n = len(c), sum(map(len, aims))
     normal, middle = np.zeros((m, m)), np.zeros((m, m))
     for rows, aim, group in zip(J, aims, groups, strict=True):
-        square = weights[_kinds(group)] ** 2
-        scores = np.einsum("nrc,nr,r->nc", rows, aim - rows @ c, square)
-        normal += np.einsum("nrc,nrd,r->cd", rows, rows, square, optimize=True)
+        square = group.weight[:, None] * weights[_kinds(group)] ** 2
+        scores = np.einsum("nrc,nr,nr->nc", rows, aim - rows @ c, square)
+        normal += np.einsum("nrc,nrd,nr->cd", rows, rows, square, optimize=True)
         middle += scores.T @ scores
     inside = np.ix_(free, free)
     bread = _invert(normal[inside], np.array(COEFFICIENTS)[free])

@@ -38,7 +38,6 @@ __all__ = ["PARENTS", "Options", "merge", "run", "split"]
 Array = NDArray[np.float64]
 Size = tuple[int, int, int]
 PARENTS: tuple[str, ...] = ()
-_WIDER = 1.1  # uniform modes reach that far beyond the deepest well
 _START = 0.4  # angstrom, of the modes from which the wells are found
 _LEARN, _TEST = 1, 2  # keys of the random streams
 
@@ -101,7 +100,7 @@ def run(
     known = _known(cubic, options, np.array(material.supercell(1).get_masses()))
     at = crystals(potential, material, cubic, [ONE, *options.sizes])
     deepest = wells(at[ONE], _START)
-    amplitude = _WIDER * max(float(np.linalg.norm(well.modes)) for well in deepest)
+    amplitude = max(float(np.linalg.norm(well.modes)) for well in deepest)
     counts = {"uniform": options.uniform, "wave": options.waves, "warm": options.warm}
     tests = _in_proportion(counts, options.unseen)
     total, done = sum(counts.values()) + options.unseen, 0
@@ -113,7 +112,7 @@ def run(
 
     learnt, lost = collect(at, counts, amplitude, options, _LEARN, count)
     unseen, missed = collect(at, tests, amplitude, options, _TEST, count)
-    found = fit(groups_of(at, learnt), known)
+    found = fit(groups_of(at, learnt, options.soft), known)
     everything = Found(cubic, known, found, at, learnt, unseen, lost + missed, deepest)
     return pack(everything, material, options)
 

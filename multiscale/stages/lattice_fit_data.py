@@ -1,6 +1,6 @@
 """What stage lattice_fit learns from: a crystal at rest, its local mode, given modes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Size = tuple[int, int, int]
 KINDS = ("uniform", "wave", "warm")
 ONE: Size = (1, 1, 1)
+_WIDER = 1.3  # far beyond the wells, or the eighth order makes wells of its own there
 
 
 class Sample(NamedTuple):
@@ -125,7 +126,7 @@ def collect(
     counts : dict
         How many of each kind.
     amplitude : float
-        Of uniform modes, angstrom.
+        Of the deepest well, angstrom; uniform modes reach beyond it.
     options : Options
     key : int
         Of the random streams: another key gives other configurations.
@@ -140,10 +141,20 @@ def collect(
     return out, lost
 
 
-def groups_of(at: dict[Size, Crystal], samples: Sequence[Sample]) -> list[Data]:
-    """Return samples as data of a fit, one group for each size, in the order of first sight."""
+def groups_of(
+    at: Mapping[Size, Crystal], samples: Sequence[Sample], soft: float = np.inf
+) -> list[Data]:
+    """Return samples as data of a fit, one group for each size, in the order of first sight.
+
+    Parameters
+    ----------
+    at : mapping of Crystals
+    samples : sequence of Samples
+    soft : float
+        Energy per cell in eV from which they count less.
+    """
     sizes = dict.fromkeys(one.size for one in samples)
-    return [gather(at[s], [one.relaxed for one in samples if one.size == s]) for s in sizes]
+    return [gather(at[s], [one.relaxed for one in samples if one.size == s], soft) for s in sizes]
 
 
 def _starts(
@@ -152,13 +163,13 @@ def _starts(
     """Yield kind, size and starts."""
     sizes = options.sizes
     random = stream(options.seed, key, 0)
-    yield "uniform", ONE, uniform_modes(at[ONE], counts["uniform"], amplitude, random)
+    yield "uniform", ONE, uniform_modes(at[ONE], counts["uniform"], _WIDER * amplitude, random)
     for n, (size, count) in enumerate(zip(sizes, _shares(counts["wave"], len(sizes)), strict=True)):
         random = stream(options.seed, key, 1, n)
         yield "wave", size, wave_modes(at[size], count, amplitude, random)
     pairs = [(n, t) for t in range(len(options.temperatures)) for n in range(len(sizes))]
     for (n, t), count in zip(pairs, _shares(counts["warm"], len(pairs)), strict=True):
-        random, start = stream(options.seed, key, 2, n, t), np.array([0, 0, 0.8 * amplitude])
+        random, start = stream(options.seed, key, 2, n, t), np.array([0, 0, 0.9 * amplitude])
         T = options.temperatures[t]
         yield "warm", sizes[n], warm_modes(at[sizes[n]], T, count, start, random)
 

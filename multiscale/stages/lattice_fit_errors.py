@@ -1,6 +1,7 @@
 """How far a fitted Hamiltonian is from its potential, and which part of the model loses what."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ def rms(values: Array) -> float:
 
 
 def variants(
-    known: Known, at: Crystals, learnt: Sequence[Sample], unseen: Sequence[Sample]
+    known: Known, at: Crystals, learnt: Sequence[Sample], unseen: Sequence[Sample], soft: float
 ) -> dict[str, float]:
     """Return root-mean-square energy errors (eV per cell) of other fits on unseen configurations.
 
@@ -64,17 +65,20 @@ def variants(
     known : Known
     at : Crystals
     learnt, unseen : sequences of Samples
+    soft : float
+        Energy per cell in eV from which configurations count less.
     """
+    refit = partial(_refit, at=at, soft=soft)
     median = float(np.median([_per_cell(one) for one in learnt]))
     out = {
-        "fourth order": _refit(known._replace(order=4), at, learnt, unseen),
-        "dipoles fitted": _refit(known._replace(eps_inf=None), at, learnt, unseen),
-        "without dipoles": _refit(known._replace(eps_inf=1e9), at, learnt, unseen),
-        "small modes": _refit(known, at, _below(learnt, median), _below(unseen, median)),
+        "fourth order": refit(known._replace(order=4), learnt, unseen),
+        "dipoles fitted": refit(known._replace(eps_inf=None), learnt, unseen),
+        "without dipoles": refit(known._replace(eps_inf=1e9), learnt, unseen),
+        "small modes": refit(known, _below(learnt, median), _below(unseen, median)),
     }
     for kind in KINDS[1:]:
-        out[f"{kind} alone"] = _refit(known, at, _of(learnt, kind), _of(unseen, kind))
-    out["uniform alone"] = _uniform(known, at, _of(learnt, "uniform"), _of(unseen, "uniform"))
+        out[f"{kind} alone"] = refit(known, _of(learnt, kind), _of(unseen, kind))
+    out["uniform alone"] = _uniform(known, at, _of(learnt, "uniform"), _of(unseen, "uniform"), soft)
     return out
 
 
@@ -110,18 +114,19 @@ def _refit(known: Known, at: Crystals, learnt: Sequence[Sample], unseen: Sequenc
     if len(learnt) < 10 or not unseen:
         return np.nan
     try:
-        c = vector_of(fit(groups_of(dict(at), learnt), known).parameters)
+        c = vector_of(fit(groups_of(at, learnt, soft), known).parameters)
     except ValueError:
         return np.nan
     return rms(errors_of(c, known.a0, at, unseen).off)
 
 
 def _uniform(
-    known: Known, at: Crystals, learnt: Sequence[Sample], unseen: Sequence[Sample]
+    known: Known, at: Crystals, learnt: Sequence[Sample], unseen: Sequence[Sample], soft: float
 ) -> float:
     """Return the error of on-site energy and strain alone on uniform modes."""
     if len(learnt) < 20 or not unseen:
         return np.nan
     held = dict.fromkeys(PAIRS, 0.0)
-    c = match(groups_of(dict(at), learnt), known.a0, held=held, emphasis=known.emphasis).coefficient
+    groups = groups_of(at, learnt, soft)
+    c = match(groups, known.a0, held=held, emphasis=known.emphasis).coefficient
     return rms(errors_of(c, known.a0, at, unseen).off)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from multiscale.stages.options import Angstrom, Kelvin, StageOptions
+from multiscale.stages.options import Angstrom, ElectronVolt, Kelvin, StageOptions
 
 Cells = tuple[PositiveInt, PositiveInt, PositiveInt]
 
@@ -33,12 +33,15 @@ class Options(StageOptions, frozen=True):
     temperatures: tuple[Annotated[Kelvin, Field(gt=0)], ...] = Field(
         (300.0, 550.0), min_length=1, description="of the warm crystals, K"
     )
-    uniform: NonNegativeInt = Field(60, description="uniform modes to learn from")
+    uniform: NonNegativeInt = Field(90, description="uniform modes to learn from")
     waves: NonNegativeInt = Field(40, description="waves and walls to learn from")
     warm: NonNegativeInt = Field(120, description="snapshots of warm crystals to learn from")
     unseen: PositiveInt = Field(100, description="further configurations, for the test alone")
     emphasis: float = Field(
         30.0, gt=0, description="weight of an energy over that of one force component"
+    )
+    soft: ElectronVolt = Field(
+        0.08, gt=0, description="energy per cell from which configurations count less, eV"
     )
     tolerance: float = Field(
         3e-3, gt=0, description="largest force left beside the modes, eV/angstrom"

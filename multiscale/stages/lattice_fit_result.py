@@ -46,7 +46,7 @@ def pack(found: "Found", material: Material, options: Options) -> xr.Dataset:
     lattice = _lattice_wells(p, found.wells)
     data = _parameters(p, found.fit.match.covariance) | _configurations(found, seen, new)
     data |= _parts(found, seen, new) | _wells(found.cubic, p, found.wells, lattice)
-    other = variants(found.known, found.at, found.learnt, found.unseen)
+    other = variants(found.known, found.at, found.learnt, found.unseen, options.soft)
     names = ["as fitted", *other]
     data["variant_error"] = ("variant", [rms(new.off), *other.values()])
     data["pattern"] = (("site", "axis", "axis_b"), found.cubic.mode.pattern)

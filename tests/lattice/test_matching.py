@@ -33,6 +33,7 @@ def planted(p, size, count, seed, noise=(0.0, 0.0, 0.0)):
         energy + n * noise[0] * rng.standard_normal(energy.shape),
         force + noise[1] * rng.standard_normal(force.shape),
         pull + n * noise[2] * rng.standard_normal(pull.shape),
+        np.ones(count),
     )
 
 

@@ -109,7 +109,9 @@ def _of(samples: Iterable[Sample], kind: str) -> list[Sample]:
     return [one for one in samples if one.kind == kind]
 
 
-def _refit(known: Known, at: Crystals, learnt: Sequence[Sample], unseen: Sequence[Sample]) -> float:
+def _refit(
+    known: Known, learnt: Sequence[Sample], unseen: Sequence[Sample], *, at: Crystals, soft: float
+) -> float:
     """Return the error of another fit, NaN if it is not possible."""
     if len(learnt) < 10 or not unseen:
         return np.nan

@@ -300,6 +300,7 @@ STAGES: dict[str, Stage] = {
     "wall_drift": Stage(WALL_DRIFT, ("lag",)),
     "dipoles": Stage(DIPOLES, ("interaction_term", "step")),
     "dipoles_run": Stage(DIPOLES_RUN, ("time",)),
+    "lattice_loops": Stage(_HYSTERESIS, ()),
     "lattice_nuclei": Stage(NUCLEI, ("time",), (*_BRANCH, "timestep")),
     "lattice_structure": Stage(STRUCTURE, ("temperature",), ("material",)),
     "lattice_domains": Stage(DOMAINS, ("temperature", "time"), ("symmetry",)),

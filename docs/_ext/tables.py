@@ -22,7 +22,8 @@ def write_tables(app: Sphinx) -> None:
     for stage in NAMES:
         _write(folder / f"{stage}.inc.md", dataset_table(stage))
         _write(folder / f"{stage}-options.inc.md", options_table(stage))
-    for study in ("thermodynamics", "sizes", "gradient", "film"):
+    studies = ("thermodynamics", "sizes", "gradient", "film", "lattice_domains")
+    for study in (*studies, "lattice_structure"):
         _write(folder / f"{study}.inc.md", dataset_table(study))
     _write(folder / "materials.inc.md", materials_table())
     _write(folder / "metad-variables.inc.md", variables_table())

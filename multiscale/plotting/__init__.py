@@ -10,6 +10,8 @@ gradient    stiffness of long waves of the polarization
 landau_record G along axes, coefficients with bands, phases in a field, of a model at all T
 landau_films phases of a film against misfit and temperature, profiles of walls
 gle         kernel, velocity autocorrelation, fluctuation-dissipation residual
+lattice     paths of walls, nuclei, maps and distributions of local dipoles, stiffness of waves
+lattice_fit a fitted effective Hamiltonian against its potential
 walls       velocity, pinning and kernel of domain walls
 hysteresis  polarization loops, strain butterflies, switching currents; hysteresis_all: which
 switching   coercive field against frequency and size, pulses, sub-loops, measured loops
@@ -35,6 +37,15 @@ from multiscale.plotting.landau import candidates, coefficients, laws, profiles,
 from multiscale.plotting.landau_films import film_phases, wall_profile
 from multiscale.plotting.landau_record import directions as landau_directions
 from multiscale.plotting.landau_record import phase_diagram
+from multiscale.plotting.lattice import (
+    felt_stiffness,
+    local_dipoles,
+    nucleus_radii,
+    static_profile,
+    variant_map,
+    wall_paths,
+)
+from multiscale.plotting.lattice_fit import fitted_lattice
 from multiscale.plotting.md import lattice_parameters, spontaneous_polarization, traces
 from multiscale.plotting.mean_force import agreement, mean_force_profiles
 from multiscale.plotting.metad import convergence, free_energy_cuts, free_energy_map
@@ -56,7 +67,9 @@ __all__ = [
     "dissipation_ratio",
     "dissipation_residual",
     "energy_and_entropy",
+    "felt_stiffness",
     "film_phases",
+    "fitted_lattice",
     "free_energy_cuts",
     "free_energy_map",
     "free_energy_plane",
@@ -68,19 +81,24 @@ __all__ = [
     "lattice_parameters",
     "laws",
     "learning_curves",
+    "local_dipoles",
     "long_waves",
     "loops",
     "mean_force_profiles",
+    "nucleus_radii",
     "parity",
     "phase_diagram",
     "profiles",
     "size_study",
     "spectra_figures",
     "spontaneous_polarization",
+    "static_profile",
     "strain_coupling",
     "switching_currents",
     "traces",
+    "variant_map",
     "velocity_autocorrelation",
     "wall_motion",
+    "wall_paths",
     "wall_profile",
 ]

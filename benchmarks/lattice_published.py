@@ -2,7 +2,8 @@
 
 feram (T. Nishimatsu), examples 03 (BaTiO3 of 1995, 24x24x24), 17 (PbTiO3, 32x32x32, 40 + 40 ps
 each kelvin), 22 (BaTiO3, WC, 32x32x32, -1.8 GPa, half a loop from -30 to 30 MV/m in 2 ns): mean
-modes and strains are those that its repository holds. Ours: 12x12x12 cells, shorter. One JSON object a line; run
+modes and strains are those that its repository holds. Ours: 12x12x12 cells, shorter. One JSON
+object a line; run
 
     python benchmarks/lattice_published.py [--corners] [pbtio3] [zvr] [batio3] [srtio3] [scan]
 

@@ -80,11 +80,11 @@ def nucleus_radii(ds: xr.Dataset) -> Figure:
 
 
 def variant_map(ds: xr.Dataset) -> Figure:
-    """Draw a cut of the local polarization at the end, across the shortest edge of the lattice."""
+    """Draw a cut of the local polarization at the end, across the shortest edge of the lattice (y)."""
     one = ds.isel(temperature=0, walker=0)
     P = one["local_polarization"].transpose("axis", "cell_x", "cell_y", "cell_z").values
     edges = (0.1 * one["cell_edge"].values).tolist()
-    normal = 2 - int(np.argmin(P.shape[:0:-1]))
+    normal = min((1, 2, 0), key=lambda axis: P.shape[axis + 1])
     figure = domain_map(P, edges, normal=normal)
     figure.suptitle(f"{float(one['temperature']):g} K", fontsize=9)
     return figure

@@ -21,6 +21,11 @@ periodic      coordinates with a period, such as domain walls
 replay        the fitted equation under the conditions of its run
 orientation   walkers of a cubic crystal in one frame
 orthogonal    the noise along the run, and its checks
+dipole_lattice        mean force of a lattice of dipoles, of any size; dipole_lattice_fit fits it
+dipole_lattice_kernel, dipole_lattice_memory   its memory, shared by neighbours, from a run
+dipole_lattice_classes, dipole_lattice_scoring, dipole_lattice_checks   waves, their fit, the noise
+dipole_lattice_simulate, dipole_lattice_statistics   its dynamics, and what two runs differ by
+learned_noise, learned_noise_innovations, learned_noise_run   noise that is not Gaussian
 passage       first passages, Grote-Hynes rate
 conventions   kernels of other programs
 validation    checks of trajectories and kernels

@@ -60,6 +60,7 @@ class LatticeForce(NamedTuple):
     coefficients: Array  # (n,) eV/unit^power
     covariance: Array  # (n, n); zeros for a model that was not fitted
     moduli: tuple[float, float] = (0.35, 0.4)  # c12/c11, c44/c11; only ELASTIC terms read them
+    relative_error: float = 0.0  # expected rms error of the force over its rms, by the covariance
 
 
 class Tables(NamedTuple):

@@ -134,7 +134,9 @@ def fit_lattice_force(
     c = inverse @ r.mean(0)
     doubt = (r - G @ c) @ inverse
     covariance = doubt.T @ doubt / (n_blocks * (n_blocks - 1))
-    force = LatticeForce(names, np.asarray(c), np.asarray(covariance), ratio)
+    mean = G.mean(0)
+    error = float(np.sqrt(np.sum(covariance * mean) / (c @ mean @ c)))
+    force = LatticeForce(names, np.asarray(c), np.asarray(covariance), ratio, error)
     _confines(force)
     return force
 

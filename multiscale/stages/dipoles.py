@@ -43,6 +43,7 @@ STEPS = {
     "200": (2, 0, 0),
 }
 FEWEST_FRAMES = 80  # for the mean force
+LARGEST_ERROR = 0.01  # of the mean force
 
 
 class Options(StageOptions, frozen=True):
@@ -60,7 +61,10 @@ class Options(StageOptions, frozen=True):
         0.1, gt=0, description="time between the configurations of the mean force, ps"
     )
     mean_force_error: float = Field(
-        0.0, ge=0, le=1, description="relative uncertainty of the mean force's slope"
+        0.05,
+        ge=0,
+        le=1,
+        description="relative uncertainty of the mean force's slope, refined with the kernel",
     )
     bath_friction: PerPicosecond | None = Field(
         None, ge=0, description="friction of the atoms in the run, 1/ps; default what md recorded"
@@ -118,7 +122,7 @@ def run(
         n_bootstrap=options.n_bootstrap, seed=options.seed,
     )  # fmt: skip
     progress(1.0)
-    return _doubts(pack(force, fit.kernel, T, volume), fit.kernel, len(frames))
+    return _doubts(pack(force, fit.kernel, T, volume), force, fit.kernel, len(frames))
 
 
 def dipoles_of(md: xr.Dataset) -> tuple[list[NDArray[np.float32]], float]:
@@ -197,12 +201,20 @@ def unpack(ds: xr.Dataset) -> tuple[LatticeForce, LatticeKernel]:
     )  # fmt: skip
 
 
-def _doubts(ds: xr.Dataset, kernel: LatticeKernel, n_frames: int) -> xr.Dataset:
+def _doubts(
+    ds: xr.Dataset, force: LatticeForce, kernel: LatticeKernel, n_frames: int
+) -> xr.Dataset:
     for check in kernel.checks:
         ds = schema.add_trust(
             ds, check.check, check.value, expected=check.expected, ok=check.ok,
             message=check.message,
         )  # fmt: skip
+    wrong = force.relative_error
+    ds = schema.add_trust(
+        ds, "mean force", wrong, expected=f"below {LARGEST_ERROR}", ok=wrong < LARGEST_ERROR,
+        message=f"the mean force is known within {100 * wrong:.1f} %: friction and mass take up "
+        "what it lacks, several times over where friction is weak. Run longer or on more cells.",
+    )  # fmt: skip
     margin = lattice_passivity(kernel)
     ds = schema.add_trust(
         ds, "passive", margin, expected=">= 0 at every wave and frequency", ok=margin >= -1e-9,

@@ -189,7 +189,10 @@ class FieldModel:
         return [slice(c, c + size) for c in range(0, 6, size)]
 
     def _buffers(self, dtype: Any) -> tuple[Array, Modes]:
-        """Return arrays for six fields and their modes; fresh ones cost page faults every step."""
+        """Return arrays for six fields and their modes; fresh ones cost page faults every step.
+
+        They make a model the property of one thread of Python; `Grid.workers` is safe.
+        """
         if dtype not in self._kept:
             modes = np.empty((6, *self.grid.mode_shape), np.result_type(dtype, np.complex64))
             self._kept[dtype] = np.empty((6, *self.grid.shape), dtype), modes

@@ -4,6 +4,7 @@ Ranges are cut at multiples of BLOCK, which is also what a pass works on at once
 gets the same bits whatever the number of threads; sums are added in the order of the ranges.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -39,10 +40,12 @@ def share(
     ranges = [(start, min(start + size, count)) for start in range(0, count, size)]
     if len(ranges) == 1:
         return [pass_(*args, *ranges[0])]
-    others = [_threads(pieces - 1).submit(pass_, *args, *r) for r in ranges[1:]]
+    others = [_threads(pieces - 1, os.getpid()).submit(pass_, *args, *r) for r in ranges[1:]]
     return [pass_(*args, *ranges[0]), *(other.result() for other in others)]
 
 
 @lru_cache(maxsize=8)
-def _threads(count: int) -> ThreadPoolExecutor:
+def _threads(count: int, process: int) -> ThreadPoolExecutor:
+    """Return threads of this process: those of a parent do not live on in its children."""
+    del process
     return ThreadPoolExecutor(count, thread_name_prefix="mesoscale")

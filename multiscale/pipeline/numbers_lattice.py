@@ -29,4 +29,18 @@ def nuclei(ds: xr.Dataset) -> Iterator[Row]:
             yield Row(f"critical radius, {E:g} MV/m", at, R, error, "cells", headline=True)
 
 
-MAKERS = {"lattice_walls": walls, "lattice_nuclei": nuclei}
+def drift(ds: xr.Dataset) -> Iterator[Row]:
+    """Yield the pinning barrier of each temperature and the velocities of the equation."""
+    said = set()
+    for r in range(ds.sizes["run"]):
+        one = ds.isel(run=r)
+        at, E = f"{float(one['temperature']):g} K", float(one["electric_field"]) / 1e6
+        if at not in said:
+            said.add(at)
+            barrier, error = (1e3 * float(one[f"pinning_barrier{end}"]) for end in ("", "_stderr"))
+            yield Row("pinning barrier of a wall", at, barrier, error, "meV", headline=True)
+        v, error = float(one["velocity"]), float(one["velocity_stderr"])
+        yield Row(f"velocity of a wall by its equation, {E:g} MV/m", at, v, error, "m/s", E != 0)
+
+
+MAKERS = {"lattice_walls": walls, "lattice_nuclei": nuclei, "wall_drift": drift}

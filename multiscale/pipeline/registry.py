@@ -11,7 +11,7 @@ STAGES: Registry = {
     name: f"multiscale.stages.{name}"
     for name in (
         "md", "spectra", "metad", "mean_force", "landau", "gle", "hysteresis", "lattice_fit",
-        "lattice_walls", "lattice_loops", "lattice_nuclei",
+        "lattice_walls", "wall_drift", "lattice_loops", "lattice_nuclei",
     )
 }
 

@@ -33,6 +33,7 @@ TITLES: Mapping[str, str] = {
     "lattice_walls": "Domain walls of the lattice",
     "lattice_loops": "Hysteresis loops of the lattice",
     "lattice_nuclei": "Nuclei of the lattice",
+    "wall_drift": "Equation of motion of walls",
 }
 
 
@@ -40,6 +41,7 @@ LATTICE: Mapping[str, tuple[str, str]] = {
     "lattice_fit": ("Fitted lattice against its potential", "fitted_lattice"),
     "lattice_walls": ("Paths and velocities of walls", "wall_paths"),
     "lattice_nuclei": ("Radii of nuclei", "nucleus_radii"),
+    "wall_drift": ("Velocity, pinning and kernel of walls", "wall_motion"),
 }
 """Caption and function of multiscale.plotting for the stages of the lattice with one figure."""
 

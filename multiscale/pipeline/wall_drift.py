@@ -12,7 +12,6 @@ from multiscale.pipeline.single import stage_options
 from multiscale.pipeline.studies import doubts, draw, save
 from multiscale.stages import wall_drift
 
-REGISTRY = {"wall_drift": "multiscale.stages.wall_drift"}
 COLUMNS = "temperature (K),electric field (V/m),velocity (m/s),standard error (m/s)"
 
 
@@ -39,7 +38,7 @@ def study_wall_drift(
     FileNotFoundError, ValueError
         The file is missing, damaged, or holds no walls at rest.
     """
-    chosen = cast("wall_drift.Options", stage_options("wall_drift", options, values, REGISTRY))
+    chosen = cast("wall_drift.Options", stage_options("wall_drift", options, values))
     run = store.load(walls)
     ds = wall_drift.run(run, chosen)
     save(ds, output, [walls], [run])

@@ -14,6 +14,7 @@ NAMES = (
     "gle",
     "hysteresis",
     "lattice_walls",
+    "wall_drift",
     "lattice_loops",
     "lattice_nuclei",
 )

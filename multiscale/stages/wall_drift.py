@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from multiscale import gle, schema
+from multiscale.gle.innovations import steady_filter
 from multiscale.gle.validation import time_step
 from multiscale.stages.options import (
     Checkpoint,
@@ -68,6 +69,9 @@ class _Point(NamedTuple):
     drift: gle.Drift
     samples: Array  # (n_samples, n_fields), angstrom/ps
     markov: gle.Drift
+
+
+__all__ = ["PARENTS", "Options", "merge", "paths", "run", "split"]
 
 
 def split(options: Options) -> list[Options]:
@@ -252,8 +256,9 @@ def _judged(ds: xr.Dataset, here: xr.Dataset, p: _Point) -> xr.Dataset:
 def _refitted(ds: xr.Dataset, here: xr.Dataset, p: _Point) -> xr.Dataset:
     """Fit the pinning again to the runs in a field, the kernel frozen: is it that at rest?"""
     dt, records, pushes = time_step(here["time"].values), [], []
+    least = 2 * steady_filter(p.equation.embedding, dt).settled
     for r, E in enumerate(here["electric_field"].values.tolist()):
-        long = [x for x in paths(here.isel(run=r)) if E and len(x) * dt > 10 * p.equation.window]
+        long = [x for x in paths(here.isel(run=r)) if E and len(x) > least]
         records += long
         pushes += [p.push * E] * len(long)
     if not records:

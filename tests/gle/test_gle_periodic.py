@@ -28,9 +28,10 @@ def records(walkers, n_frames, seed):
     return run.position[:, 250:]
 
 
-@pytest.fixture(scope="module")
-def equation():
-    return fit_periodic(records(8, 20_000, 1), DT, KT, PERIOD, window=4.0, n_bootstrap=10)
+@pytest.fixture(scope="module", params=[1, 2])
+def equation(request):
+    x = records(8, 20_000, 1)
+    return fit_periodic(x, DT, KT, PERIOD, window=4.0, n_bootstrap=10, rounds=request.param)
 
 
 def test_barrier_and_friction_come_out_within_their_errors(equation):
@@ -63,9 +64,7 @@ def test_a_run_that_drifts_is_flagged():
         WALL, tabulated_periodic(pinning, PERIOD), np.zeros(4), rng, dt=0.02, n_steps=10_000,
         stride=2, field=lambda t: np.full_like(t, 0.06),
     )  # fmt: skip
-    moved = fit_periodic(
-        run.position, DT, KT, PERIOD, window=4.0, n_bootstrap=0, rounds=1, orders=(1,)
-    )
+    moved = fit_periodic(run.position, DT, KT, PERIOD, window=4.0, n_bootstrap=0, orders=(1,))
     assert not next(c for c in moved.checks if c.check == "at rest").ok
 
 

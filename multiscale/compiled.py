@@ -44,12 +44,12 @@ def released(function: F) -> F:
     return cast(F, numba.njit(nogil=True, **_OPTIONS)(function))
 
 
-class _Apart(Compiler):  # type: ignore[misc]
+class _Apart(Compiler):
     """The compiler of numba with the promise that no two array arguments share memory."""
 
     def __init__(self, *args: Any) -> None:
         args[5].noalias = True  # typing context, target context, library, args, return type, flags
-        super().__init__(*args)
+        super().__init__(*args)  # type: ignore[no-untyped-call]
 
 
 def apart(function: F) -> F:

@@ -9,7 +9,7 @@ one on whole rows. Real and imaginary parts are arrays of their own. The width c
 from collections.abc import Callable
 from functools import cache
 from math import cos, pi, sin, sqrt
-from typing import Any
+from typing import Any, cast
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
@@ -120,15 +120,19 @@ def _odd_transform(v: _Vectors, a: list[Pair]) -> list[Pair]:
     return out
 
 
-@intrinsic
-def address(typing: Any, array: Any, offset: Any) -> Any:
-    """Return where element `offset` of a contiguous array lies, without counting a reference."""
+@cache
+def make_address() -> Callable[[Any, int], int]:
+    """Return address: where an element of a contiguous array lies, without counting a reference."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, value=args[0]).data
-        return builder.ptrtoint(builder.gep(data, [args[1]]), context.get_value_type(_I))
+    @intrinsic
+    def address(typing: Any, array: Any, offset: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, value=args[0]).data
+            return builder.ptrtoint(builder.gep(data, [args[1]]), context.get_value_type(_I))
 
-    return _I(array, _I), codegen
+        return _I(array, _I), codegen
+
+    return cast(Callable[[Any, int], int], address)
 
 
 def _rows(v: _Vectors, first: Any, hop: Any, count: int) -> list[Any]:
@@ -185,7 +189,7 @@ def make_butterfly(p: int, turned: bool) -> Callable[..., None]:
 
         return types.void(_I, _I, _I, _I, _I, _I, _I, turns, _I), codegen
 
-    return butterfly
+    return cast(Callable[..., None], butterfly)
 
 
 @cache
@@ -211,29 +215,33 @@ def make_term(first: bool) -> Callable[..., None]:
 
         return types.void(_I, _I, _I, _I, _I, c, c), codegen
 
-    return term
+    return cast(Callable[..., None], term)
 
 
-@intrinsic
-def turn_block(typing: Any, a: Any, pitch: Any, b: Any, width: Any, like: Any) -> Any:
-    """Write a block of n x n elements at address a, rows `pitch` apart, as columns at address b.
+@cache
+def make_turn_block() -> Callable[..., None]:
+    """Return turn_block: a block of n x n elements at address a becomes the columns of one at b.
 
-    n elements make a vector; like is an array of their type.
+    Rows are pitch apart at a, width at b; n elements make a vector; like is an array of their type.
     """
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        v = _Vectors(context, builder, signature.args[4].dtype)
-        n, zero = v.n, args[1].type(0)
-        rows = [v.load(row, zero) for row in _rows(v, args[0], args[1], n)]
-        half = n // 2
-        while half:
-            rows = _exchange(v, rows, half)
-            half //= 2
-        for row, to in zip(rows, _rows(v, args[2], args[3], n), strict=True):
-            v.store(row, to, zero)
-        return context.get_dummy_value()
+    @intrinsic
+    def turn_block(typing: Any, a: Any, pitch: Any, b: Any, width: Any, like: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            v = _Vectors(context, builder, signature.args[4].dtype)
+            n, zero = v.n, args[1].type(0)
+            rows = [v.load(row, zero) for row in _rows(v, args[0], args[1], n)]
+            half = n // 2
+            while half:
+                rows = _exchange(v, rows, half)
+                half //= 2
+            for row, to in zip(rows, _rows(v, args[2], args[3], n), strict=True):
+                v.store(row, to, zero)
+            return context.get_dummy_value()
 
-    return types.void(_I, _I, _I, _I, like), codegen
+        return types.void(_I, _I, _I, _I, like), codegen
+
+    return cast(Callable[..., None], turn_block)
 
 
 def _exchange(v: _Vectors, rows: list[Any], half: int) -> list[Any]:

@@ -53,7 +53,7 @@ def tables(
     (nx, ny, nz), high = size, pitch(size[1], dtype)
     y, z = (2 * np.pi * np.fft.fftfreq(n) for n in (ny, nz))
     rows = 12 if inhomogeneous else 6
-    out = np.zeros((nx // 2 + 1, rows, nz, high), dtype)
+    out: NDArray[Any] = np.zeros((nx // 2 + 1, rows, nz, high), dtype)
     for n in range(nx // 2 + 1):
         kz, ky = np.meshgrid(z, y, indexing="ij")
         k = np.stack([np.full(kz.shape, 2 * np.pi * n / nx), ky, kz], -1)

@@ -31,9 +31,11 @@ class Room:
         self.size = size
         self.plan = plan(size, dtype, 6 if inhomogeneous else 3)
         n = self.plan.spectrum.shape[-1]
-        self.u, self.S, self.f, self.w = (np.zeros((3, size[0], n), dtype) for _ in range(4))
-        self.tension, self.eta = np.zeros((2, 6, n), dtype), np.zeros((6, n), dtype)
-        self.rows = np.zeros((8, self.plan.wide + 1), dtype)
+        fields: list[Real] = [np.zeros((3, size[0], n), dtype) for _ in range(4)]
+        self.u, self.S, self.f, self.w = fields
+        self.tension: Real = np.zeros((2, 6, n), dtype)
+        self.eta: Real = np.zeros((6, n), dtype)
+        self.rows: Real = np.zeros((8, self.plan.wide + 1), dtype)
 
     def cells(self, field: Real) -> Real:
         """Return a view of a field (..., Lx, n) without its padding, (..., Lx, Ly, Lz)."""

@@ -8,10 +8,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from multiscale.compiled import apart, inlined
-from multiscale.lattice.butterflies import VECTOR, address, turn_block
+from multiscale.lattice.butterflies import VECTOR, make_address, make_turn_block
 from multiscale.lattice.transforms import Axis, Complex, Plan, Room, Work, transform
 
 Real = NDArray[Any]
+_address, _turn_block = make_address(), make_turn_block()
 
 
 def respond(u: Real, S: Real, f: Real, w: Real, tables: Real, c: Plan) -> None:
@@ -32,12 +33,12 @@ def respond(u: Real, S: Real, f: Real, w: Real, tables: Real, c: Plan) -> None:
 
 @inlined
 def _work(a: Complex, b: Complex) -> Work:
-    return address(a[0], 0), address(a[1], 0), address(b[0], 0), address(b[1], 0)
+    return _address(a[0], 0), _address(a[1], 0), _address(b[0], 0), _address(b[1], 0)
 
 
 @inlined
 def _at(a: Complex) -> tuple[int, int]:
-    return address(a[0], 0), address(a[1], 0)
+    return _address(a[0], 0), _address(a[1], 0)
 
 
 @apart
@@ -51,7 +52,7 @@ def _waves_along_x(u: Real, S: Real, spectrum: Real, x: Axis, room: Room, block:
         for start in range(0, n, block):
             width = min(block, n - start)
             first = a * nx * n + start
-            here, there = address(real, first), address(imag, first)
+            here, there = _address(real, first), _address(imag, first)
             transform(here, there, n, r, i, width, width, x, work)
             for k in range(nk):
                 one, mirror = k * width, ((nx - k) % nx) * width
@@ -89,7 +90,7 @@ def _fields_along_x(spectrum: Real, f: Real, w: Real, x: Axis, room: Room, block
                     cr[one + v] = waves[to + v] - on * waves[more + n + v]
                     ci[one + v] = on * waves[more + v] + waves[to + n + v]
             first = a * nx * n + start
-            here, there = address(real, first), address(imag, first)
+            here, there = _address(real, first), _address(imag, first)
             transform(i, r, width, there, here, n, width, x, work)
 
 
@@ -100,7 +101,7 @@ def _turn(a: Real, wide: int, rows: int, b: Real, high: int, columns: int) -> No
     whole, deep = rows // lane * lane, columns // lane * lane
     for z in range(0, deep, lane):
         for y in range(0, whole, lane):
-            turn_block(address(a, y * wide + z), wide, address(b, z * high + y), high, a)
+            _turn_block(_address(a, y * wide + z), wide, _address(b, z * high + y), high, a)
     for z in range(columns):
         for y in range(whole if z < deep else 0, rows):
             b[z * high + y] = a[y * wide + z]
@@ -131,17 +132,17 @@ def _apply_matrices(
     for k in range(nk):
         for r in range(rows):
             at, to = (k * rows + r) * 2 * n, r * 2 * m
-            re, im = address(waves, at), address(waves, at + n)
+            re, im = _address(waves, at), _address(waves, at + n)
             transform(re, im, wide, c, d, wide, wide, y, work)
             _turn(cr, wide, y.length, tr, high, z.length)
             _turn(ci, wide, y.length, ti, high, z.length)
-            transform(t, o, high, address(flat, to), address(flat, to + m), high, high, z, work)
+            transform(t, o, high, _address(flat, to), _address(flat, to + m), high, high, z, work)
         for row in range(0, rows, 3):
             _multiply(tables[k, 2 * row : 2 * row + 6], plane, row)
         for r in range(rows):
             at, to = (k * rows + r) * 2 * n, r * 2 * m
-            re, im = address(waves, at), address(waves, at + n)
-            transform(address(flat, to + m), address(flat, to), high, d, c, high, high, z, work)
+            re, im = _address(waves, at), _address(waves, at + n)
+            transform(_address(flat, to + m), _address(flat, to), high, d, c, high, high, z, work)
             _turn(cr, high, z.length, br, wide, y.length)
             _turn(ci, high, z.length, bi, wide, y.length)
             transform(e, b, wide, im, re, wide, wide, y, work)

@@ -11,7 +11,12 @@ likelihood    of spectra under a passive kernel with its thermal noise
 pursuit       choice and refinement of the modes
 kernels       extract_kernel: kernel, mass, friction with errors
 coupled       extract_coupled_kernel: matrix kernel of several variables
-direct        integral-kernel inversion without a model, for diagnosis
+direct        inversion without a model from (x), (x, v), (x, v, a), for diagnosis
+volterra      its equations of the first and second kind, trapezoid and fourth order
+laplace       passive kernel of correlations, for coarse frames; J-test
+specification fluctuation-dissipation ratios by band, J-test of a fit
+barrier       the kernel at the Grote-Hynes rate
+diagnosis     what a fit says about its spectra
 embedding     auxiliary variables with exact fluctuation-dissipation
 simulate      batched trajectories of the embedded equation
 piecewise     any mean force as a compiled table
@@ -36,7 +41,7 @@ m dv/dt = F - m int K(s) v(t - s) ds + R, <R(t) R(0)> = m kT K(t), K in 1/ps^2; 
 
 from multiscale.gle.correlations import block_correlations, velocity_autocorrelation
 from multiscale.gle.coupled import CoupledKernel, coupled_kernel_at, extract_coupled_kernel
-from multiscale.gle.direct import integrated_kernel
+from multiscale.gle.direct import integrated_kernel, invert, memory_correlations
 from multiscale.gle.drift import Drift, drift_velocity, hopping_drift, overdamped_drift
 from multiscale.gle.driven import refit_force
 from multiscale.gle.embedding import Embedding, embed, kernel_of, markov_limit
@@ -44,6 +49,7 @@ from multiscale.gle.force_bases import Fourier, Polynomial, Scaled, Spline
 from multiscale.gle.forces import PolynomialForce, confining_mean_force, fit_mean_force
 from multiscale.gle.kernels import Kernel, extract_kernel, mean_force_of
 from multiscale.gle.kinetics import field_mass, kinetic_coefficient
+from multiscale.gle.laplace import laplace_kernel
 from multiscale.gle.mass_profile import MassProfile, mass_profile
 from multiscale.gle.mean_force_fit import MeanForceFit, choose_basis, fit_force, histogram_force
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin
@@ -89,12 +95,15 @@ __all__ = [
     "histogram_force",
     "hopping_drift",
     "integrated_kernel",
+    "invert",
     "kernel_at",
     "kernel_of",
     "kinetic_coefficient",
+    "laplace_kernel",
     "markov_limit",
     "mass_profile",
     "mean_force_of",
+    "memory_correlations",
     "overdamped_drift",
     "passivity_margin",
     "refit_force",

@@ -38,7 +38,8 @@ from multiscale.gle.validation import (
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
-MeanForce = PolynomialForce | Callable[[Array], Array] | Sequence[Array]
+Push = PolynomialForce | Callable[[Array], Array]
+MeanForce = Push | Sequence[Array]
 
 BAND = 0.5  # share of the Nyquist frequency that may enter the likelihood
 MASS_ERROR = 0.1  # <v^2> of the resolved band is trusted this far; matters for short runs only
@@ -176,12 +177,13 @@ def _forces(
     records: Sequence[Array],
     kT: float,
     mean_force: MeanForce | None,
-) -> tuple[Callable[[Array], Array], list[Array]]:
+) -> tuple[Push, list[Array]]:
     """Return F as a function of x, and its values along the records."""
-    known = confining_mean_force(np.concatenate(records), kT) if mean_force is None else mean_force
-    if callable(known):
-        return known.__call__, [np.asarray(known(x), np.float64) for x in records]
-    forces = records_of(list(known))
+    if mean_force is None:
+        mean_force = confining_mean_force(np.concatenate(records), kT)
+    if callable(mean_force):
+        return mean_force, [np.asarray(mean_force(x), np.float64) for x in records]
+    forces = records_of(list(mean_force))
     if [x.shape for x in records] != [F.shape for F in forces]:
         raise ValueError(
             f"mean_force has lengths {[F.size for F in forces]}, expected "
@@ -190,9 +192,7 @@ def _forces(
     return force_through(np.concatenate(records), np.concatenate(forces)), forces
 
 
-def _top(
-    force: Callable[[Array], Array], records: Sequence[Array], slope: float
-) -> tuple[float, float] | None:
+def _top(force: Push, records: Sequence[Array], slope: float) -> tuple[float, float] | None:
     """Return the highest top of F(x) + slope (x - <x>) where the run has been, and F' there."""
     x = np.concatenate([record[:: max(1, record.size // SEEN)] for record in records])
     low, high = np.quantile(x, [1e-3, 1 - 1e-3])

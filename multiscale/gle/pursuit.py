@@ -260,10 +260,10 @@ def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Atoms) -> lis
                 model.network, EMPTY._replace(weight=weight[i : i + 1], rate=rates[i : i + 1])
             )
         )
-        for i in _peaks(score[:k], 2)
+        for i in peaks(score[:k], 2)
     ]
     pair = np.maximum(score[k : k + j], score[k + j :])
-    for i in _peaks(pair, 3):
+    for i in peaks(pair, 3):
         a, b = weight[k + i], weight[k + j + i]
         small = 0.02 * max(a, b)
         oscillation = [max(a, small), max(b, small), decay[i], frequency[i]]
@@ -272,7 +272,7 @@ def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Atoms) -> lis
     return models
 
 
-def _peaks(score: Array, n: int) -> list[int]:
+def peaks(score: Array, n: int) -> list[int]:
     """Return the indices of the n best positive scores, not neighbours of each other."""
     chosen: list[int] = []
     for i in np.argsort(-score):

@@ -80,7 +80,7 @@ def nucleus_radii(ds: xr.Dataset) -> Figure:
 
 
 def variant_map(ds: xr.Dataset) -> Figure:
-    """Draw a cut of the local polarization at the end, across the shortest edge of the lattice (y)."""
+    """Draw a cut of the local polarization at the end, across its shortest edge, else y."""
     one = ds.isel(temperature=0, walker=0)
     P = one["local_polarization"].transpose("axis", "cell_x", "cell_y", "cell_z").values
     edges = (0.1 * one["cell_edge"].values).tolist()

@@ -76,15 +76,13 @@ def _loops(ds: xr.Dataset) -> list[str]:
 
 
 def _critical(ds: xr.Dataset) -> list[str]:
-    cases = dict.fromkeys(
-        (float(one["temperature"]), float(one["electric_field"]), float(one["critical_radius"]),
-         float(one["critical_radius_stderr"]))
-        for one in (ds.isel(run=r) for r in range(ds.sizes["run"]))
-    )  # fmt: skip
-    return [
-        f"{T:g} K, {E / 1e6:g} MV/m: critical radius {with_error(r, error)} cells"
-        for T, E, r, error in cases
-    ]
+    out = {}
+    for r in range(ds.sizes["run"]):
+        one = ds.isel(run=r)
+        at = f"{float(one['temperature']):g} K, {float(one['electric_field']) / 1e6:g} MV/m"
+        R, error = float(one["critical_radius"]), float(one["critical_radius_stderr"])
+        out[at] = f"{at}: critical radius {with_error(R, error)} cells"
+    return list(out.values())
 
 
 def study_domains(md: Path, output: Path, symmetry: str, figure: bool) -> str:

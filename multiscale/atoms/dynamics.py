@@ -24,6 +24,7 @@ from multiscale.atoms.cells import LocalBias
 from multiscale.atoms.driving import CellBias, ExternalField, Force, Potential
 from multiscale.atoms.ensembles import Ensemble
 from multiscale.atoms.integrator import Setup
+from multiscale.atoms.spare import Spare
 from multiscale.atoms.system import System
 from multiscale.noise import standard_normal
 
@@ -143,11 +144,11 @@ def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
             electric_field=electric_field, bias=bias,
         )  # fmt: skip
     noise, rows = _noise(setup)
-    arrays = _mechanics(state)
+    arrays, spare = _mechanics(state), Spare(tuple(state.positions.shape), most=6)
     while True:
         if ensemble.friction is not None:
             _draw(generators, rows)
-        positions, momenta, cell, cell_momentum = _drift(arrays, noise, setup)
+        positions, momenta, cell, cell_momentum = _drift(arrays, noise, setup, spare)
         moved = system.replace(positions=torch.from_numpy(positions), cell=torch.from_numpy(cell))
         answer = force.evaluate(moved, state.step + 1)
         forces, stress = answer[0].numpy(), answer[1].numpy()
@@ -160,11 +161,14 @@ def dynamics(  # noqa: PLR0913 (a simulation has this many parts)
 
 
 def _drift(
-    arrays: tuple[Array, Array, Array, Array, Array, Array], noise: Array, setup: Setup
+    arrays: tuple[Array, Array, Array, Array, Array, Array],
+    noise: Array,
+    setup: Setup,
+    spare: Spare,
 ) -> tuple[Array, Array, Array, Array]:
     """Return positions, momenta, cell, cell_momentum after B A O A; see integrator.drift()."""
     r, p, h, P, forces, stress = arrays
-    moved = (np.empty_like(r), np.empty_like(p), h.copy(), P.copy())
+    moved = (spare.take(), spare.take(), h.copy(), P.copy())
     flat = (moved[0].reshape(-1), moved[1].reshape(-1), *moved[2:])
     integrator.drift(
         r.reshape(-1), p.reshape(-1), forces.reshape(-1), stress, noise.reshape(-1), flat, setup

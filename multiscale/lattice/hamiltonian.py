@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from multiscale import units
 from multiscale.atoms.coupling import acting_field
+from multiscale.atoms.spare import Spare
 from multiscale.atoms.system import Field, Response, System
 from multiscale.lattice import forces as last_pass
 from multiscale.lattice import passes, quadratic
@@ -92,6 +93,7 @@ class EffectiveHamiltonian:
         self._stiffness = self.n_cells * parameters.stiffness()
         self._sites: tuple[object, Array] | None = None
         self._charge = np.full(self.n_cells, parameters.charge)
+        self._spare = Spare((self.n_cells, 3))
         self._tables = quadratic.tables(self.size, parameters, self.inhomogeneous, dtype)
         self._room = Room(self.size, self.inhomogeneous, dtype)
         self._kinds = self._room.spread(self.kind) if len(self.site) > 1 else _ALIKE
@@ -147,7 +149,9 @@ class EffectiveHamiltonian:
         charges = self._charges(system)
         n, N = system.n_systems, self.n_cells
         energy, dipole = np.empty(n), np.empty((n, 3))
-        force, virial = np.empty((n * N, 3)), np.empty((n, 3, 3))
+        if self._spare.shape != (n * N, 3):
+            self._spare = Spare((n * N, 3))
+        force, virial = self._spare.take(), np.empty((n, 3, 3))
         shapes = [shape_of(cell, self._inverse) for cell in system.cell.numpy()]
         for s, shape in enumerate(shapes):
             dipole[s] = self._gather(system, s, shape, charges)

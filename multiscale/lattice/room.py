@@ -16,8 +16,8 @@ Size = tuple[int, int, int]
 class Room:
     """Fields of a lattice as the compiled passes want them, (3, Lx, n) with padded rows along z.
 
-    u modes; S what pulls the corners; f forces; w corners; tension, eta and rows: work space of
-    planes and rows; plan: of the transforms.
+    u modes; S what pulls the corners, and in the same memory what becomes of them, w; f forces;
+    tension, eta and rows: work space of planes and rows; plan: of the transforms.
 
     Parameters
     ----------
@@ -31,8 +31,9 @@ class Room:
         self.size = size
         self.plan = plan(size, dtype, 6 if inhomogeneous else 3)
         n = self.plan.spectrum.shape[-1]
-        fields: list[Real] = [np.zeros((3, size[0], n), dtype) for _ in range(4)]
-        self.u, self.S, self.f, self.w = fields
+        fields: list[Real] = [np.zeros((3, size[0], n), dtype) for _ in range(3)]
+        self.u, self.S, self.f = fields
+        self.w = self.S
         self.tension: Real = np.zeros((2, 6, n), dtype)
         self.eta: Real = np.zeros((6, n), dtype)
         self.rows: Real = np.zeros((8, self.plan.wide + 1), dtype)

@@ -21,7 +21,8 @@ def respond(u: Real, S: Real, f: Real, w: Real, tables: Real, c: Plan) -> None:
     Parameters
     ----------
     u, S, f, w : array, shape (3, Lx, n)
-        n = Ly pitch(Lz), padding zero; see transforms.py. S and w take part if the plan has 6 rows.
+        n = Ly pitch(Lz), padding zero; see transforms.py. S and w take part if the plan has 6 rows;
+        they may be the same array, as may u and f.
     tables : array, shape (kx, 6 or 12, Lz pitch(Ly))
         From tables().
     c : Plan

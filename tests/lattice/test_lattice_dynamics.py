@@ -84,17 +84,32 @@ def test_at_constant_pressure_the_mean_stress_is_the_target():
     assert (np.abs(mean.mean(0) - wanted) < 4 * error + 0.01)[lower].all()
 
 
-def test_a_run_continues_bit_by_bit():
-    engine = EffectiveHamiltonian(BATIO3, SIZE)
+@pytest.mark.parametrize("size", [SIZE, (18, 18, 18)], ids=["small", "large"])
+def test_a_run_continues_bit_by_bit(size):
+    """Large ones draw their noise by lanes, and use arrays again that nobody holds."""
+    engine = EffectiveHamiltonian(BATIO3, size)
     system, bath = engine.system(), ensembles.npt_orthorhombic(PRESSURE)
     settings = {"timestep": 0.004, "kT": kT(300)}
     noise = generators()
     whole = list(islice(dynamics(engine, system, bath, generators=noise, **settings), 20))
     noise = generators()
     half = list(islice(dynamics(engine, system, bath, generators=noise, **settings), 8))
-    other = EffectiveHamiltonian(BATIO3, SIZE)
+    other = EffectiveHamiltonian(BATIO3, size)
     rest = dynamics(other, system, bath, generators=noise, state=half[-1], **settings)
-    assert torch.equal(list(islice(rest, 12))[-1].positions, whole[-1].positions)
+    assert torch.equal(next(islice(rest, 11, 12)).positions, whole[-1].positions)
+
+
+def test_states_that_are_kept_do_not_change():
+    engine = EffectiveHamiltonian(BATIO3, (18, 18, 18))
+    run = dynamics(engine, engine.system(), ensembles.nvt(), timestep=0.004, kT=kT(300),
+                   generators=generators())  # fmt: skip
+    kept = list(islice(run, 3))
+    before = [(s.positions.clone(), s.momenta.clone(), s.forces.clone()) for s in kept]
+    for _ in islice(run, 12):
+        pass
+    for state, parts in zip(kept, before, strict=True):
+        now = (state.positions, state.momenta, state.forces)
+        assert all(torch.equal(a, b) for a, b in zip(now, parts, strict=True))
 
 
 def test_a_scan_takes_the_crystal_from_polar_to_paraelectric():

@@ -4,6 +4,7 @@ A cylinder of radius R with walls of energy s in a field E gains 2 P E per volum
 R = s/(2 P E). What dynamics gives is the radius at which a nucleus is as likely to grow as not.
 """
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ class Critical(NamedTuple):
 
 
 def radius(u: Array, size: Size, amplitude: float) -> Array:
-    """Return the radius in cells of the cylinder along z that holds what points up, shape (...).
+    """Return the radius in cells of the disc of columns along z that point up, shape (...).
 
     Parameters
     ----------
@@ -39,7 +40,11 @@ def radius(u: Array, size: Size, amplitude: float) -> Array:
     amplitude : float
         About |u| inside a domain, angstrom.
     """
-    up = 0.5 * (1 + signs(u[..., 2], amplitude)).sum(-1) / size[2]
+    column = u[..., 2].reshape(*u.shape[:-2], *size).mean(-1)
+    # Columns vote with their neighbours: single cells that turned over by chance do not count.
+    shifts = product((-1, 0, 1), repeat=2)
+    block = sum(np.roll(column, shift, (-2, -1)) for shift in shifts) / 9
+    up = 0.5 * (1 + signs(block, amplitude)).sum((-2, -1))
     return np.asarray(np.sqrt(up / np.pi))
 
 

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from multiscale import gle, landau, schema
 from multiscale.gle.barrier import barrier_top
+from multiscale.gle.force_bases import polynomial_basis
 from multiscale.gle.orientation import Oriented, orient
 from multiscale.stages.gle_result import Part, doubts, pack
 from multiscale.stages.options import (
@@ -179,11 +180,23 @@ def _part(
         mean_force_error=1.0, bath_friction=bath, barrier=top,
         seed=options.seed,
     )  # fmt: skip
+    kernel = kernel._replace(checks=(*kernel.checks, *_force_and_mass(records, dt, kT)))
     curvature = landau.curvature(P, coefficients)[..., axes, axes].mean() * scale
     stiffness = kernel.curvature * (1 - kernel.tilt)
     rng = stream(options.seed, millikelvin(T), axes[0])
     curves = _velocities(records, kernel, dt, options, rng)
     return Part(axes, kernel, *curves, float(curvature / stiffness))
+
+
+def _force_and_mass(records: list[Array], dt: float, kT: float) -> tuple[gle.Check, ...]:
+    """Return whether the mean force has converged, and whether the mass is the same at every P."""
+    samples = np.concatenate(records)
+    degree = gle.mean_force_of(records, kT).coefficients.size - 1
+    each = max(1, min(round(64 / len(records)), min(map(len, records)) // 8))
+    n_blocks = max(4, each * len(records))
+    force = gle.fit_force(records, kT, polynomial_basis(samples, degree), n_blocks=n_blocks)
+    mass = gle.mass_profile(records, dt, kT, n_blocks=n_blocks)
+    return (*force.checks, mass.check())
 
 
 def _landau_top(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from multiscale.mesoscale.loops import LoopResult, analyse_loop
 
 Array = NDArray[np.float64]
+ZERO = 1e-6  # of the largest field
 COPIES = 3  # of a cycle, to measure it as a driven record whose first one is transient
 
 
@@ -50,11 +51,13 @@ def last_cycle(E: ArrayLike, P: ArrayLike, *, centre: bool = True) -> Cycle:
     E, P = np.array(E, float), np.array(P, float)
     if E.shape != P.shape or E.ndim != 1 or not E.min() < 0 < E.max():
         raise ValueError(
-            f"field has {E.size} samples from {np.min(E, initial=0):.4g} to "
-            f"{np.max(E, initial=0):.4g} V/m and polarization {P.size}, expected as many, and a "
-            "field of both signs. Give a bipolar loop."
+            f"field has {E.size} samples from {E.min():.4g} to {E.max():.4g} V/m and polarization "
+            f"{P.size}, expected as many, and a field of both signs. Give a bipolar loop."
         )
-    up = np.flatnonzero((E[:-1] < 0) & (E[1:] >= 0))
+    above = ZERO * E.max() < E
+    up = np.flatnonzero(~above[:-1] & above[1:]).tolist()
+    if abs(E[-1]) < 0.01 * E.max() and E[-1] > E[-2]:
+        up.append(len(E) - 1)  # the record ends where another cycle would begin
     if len(up) > 1:
         E, P = E[up[-2] : up[-1] + 1], P[up[-2] : up[-1] + 1]
     low = int(np.argmin(E))

@@ -23,7 +23,7 @@ def all_of(ds: xr.Dataset) -> dict[str, Draw]:
         out["Preisach density"] = reversal.preisach_density
     else:
         out["Polarization against field"] = hysteresis.loops
-        if "elapsed" in ds:
+        if "elapsed" in ds and ds.attrs.get("kinetics") != "quasi-static":  # that has no time
             out["Switching current against field"] = hysteresis.switching_currents
         if "strain" in ds and bool(np.isfinite(ds["strain"].values).any()):
             out["Strain against field"] = hysteresis.butterflies

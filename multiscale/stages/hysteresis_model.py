@@ -23,6 +23,9 @@ from multiscale.stages.hysteresis_record import coefficients_at
 Array = NDArray[np.float64]
 
 
+MOST_STEPS = 50_000  # of an interval that is recorded
+
+
 class MinorLoopWarning(UserWarning):
     """The field cannot switch the sample."""
 
@@ -92,6 +95,12 @@ def prepare(
     limit = motion.limit(model, bulk, radius)
     interval = 1.0 / (frequency * options.samples_per_cycle)
     steps = max(1, int(np.ceil(interval / (options.step_fraction * limit))))
+    if steps > MOST_STEPS:
+        raise ValueError(
+            f"a recorded interval of {interval:.3g} s needs {steps} steps of at most "
+            f"{options.step_fraction * limit:.3g} s, expected at most {MOST_STEPS}. Raise the "
+            "frequency, record more samples, or leave out a resistor that charges so fast."
+        )
     drive = protocol(options)
     poled = [-polynomial.extreme_polarization(row, 0.0, options.axis) for row in a]
     start = np.array(poled)[:, None, None] * options.axis[:, None]

@@ -20,7 +20,9 @@ WALLS = {
     "condition": Variable(_WALKERS, "1", "0 two walls to the end, 1 they met, 2 nucleated"),
     **optional_with_error("run", "m/s", "velocity of a wall along the drive", "velocity"),
     "moves": Variable("run", "1", "whether the walls move"),
-    "profile": optional("run plane", "angstrom", "mean mode along the domains, at the end", False),
+    "mode_profile": optional(
+        "run plane", "angstrom", "mean mode along the domains, at the end", False
+    ),
 }
 
 NUCLEI = {

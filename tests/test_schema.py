@@ -35,6 +35,8 @@ def bare(stage: str) -> xr.Dataset:
     coords = {"temperature": [300.0, 600.0], "time": 0.01 * np.arange(5), "pz": 0.1 * np.arange(7)}
     coords |= {"lag": 0.01 * np.arange(4), "term": TERMS, "wavenumber": 5.0 * np.arange(7)}
     coords |= {"misfit": 0.01 * np.arange(7)}
+    coords |= {n: [f"{n} {i}" for i in range(ds.sizes[n])] for n in STAGES[stage].coords
+               if n in ds.dims and n not in (*coords, *LABELS)}  # fmt: skip
     ds = ds.assign_coords({n: v for n, v in coords.items() if n in ds.dims})
     return ds.assign_attrs(dict.fromkeys(STAGES[stage].attrs, "stated"))
 

@@ -214,7 +214,7 @@ def _pack(options: Options, walkers: Walkers, kept: Kept) -> xr.Dataset:
         "velocity": ("run", [M_PER_S * velocity.mean]),
         "velocity_stderr": ("run", [M_PER_S * velocity.stderr]),
         "moves": ("run", [_moves(velocity)]),
-        "profile": (("run", "plane"), kept.profile[:1, -1]),
+        "mode_profile": (("run", "plane"), kept.profile[:1, -1]),
     }
     about = {**attributes(options, walkers.definition), "material": options.material}
     ds = xr.Dataset(data, coords={"time": options.times}, attrs={**about, "kind": options.kind})

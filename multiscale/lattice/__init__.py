@@ -5,7 +5,9 @@ hamiltonian  EffectiveHamiltonian: energy, forces, stress, dipole; drives dynami
 crystal      lattices of modes as Systems
 short_range  seven constants on three shells; dipoles: Ewald sums; acoustic: relaxed cell corners
 quadratic    these together in reciprocal space, the Hessian, the longest time step
-passes       the compiled loops over the cells; reference: the same as plain formulas in torch
+passes       the compiled loops over the cells; forces: the last of them; room: their memory
+spectral     what stands between them in reciprocal space; transforms, butterflies: its transforms
+on_torch     TorchHamiltonian: the same in torch, on any device; reference: as plain formulas
 shape        homogeneous strain of the cell and its stress
 enthalpy     with field and pressure, as one function: minimise, monte_carlo (statics)
 scans        temperature up and down; walls: domain walls and nuclei, their energies
@@ -20,7 +22,15 @@ matching     coefficients from such data by regression; fit_bounds: with a lower
 
 from multiscale.lattice.crystal import amplitudes, modes
 from multiscale.lattice.hamiltonian import EffectiveHamiltonian
+from multiscale.lattice.on_torch import TorchHamiltonian
 from multiscale.lattice.parameters import Parameters
 from multiscale.lattice.quadratic import hessian
 
-__all__ = ["EffectiveHamiltonian", "Parameters", "amplitudes", "hessian", "modes"]
+__all__ = [
+    "EffectiveHamiltonian",
+    "Parameters",
+    "TorchHamiltonian",
+    "amplitudes",
+    "hessian",
+    "modes",
+]

@@ -84,14 +84,14 @@ class Evolution:
 
     def polarization(self, state: FieldState) -> Array:
         """Return P, C/m^2, shape (3, nx, ny, nz)."""
-        return self.model.grid.backward(state.modes.copy())
+        return self.model.grid.backward(state.modes)
 
     def explicit(self, modes: Modes, E: ArrayLike, held: Array | None = None) -> Modes:
         """Return the modes of the explicit force at P in a uniform field E, V/m.
 
         held, V/m, shape (3, nx, ny, nz), stands in for the stabiliser times P.
         """
-        P = self.model.grid.backward(modes.copy())
+        P = self.model.grid.backward(modes)
         force = self.model.nonlinear_force(P, self.stabiliser if held is None else 0.0, out=P)
         if held is not None:
             force += held

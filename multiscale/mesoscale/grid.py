@@ -141,15 +141,17 @@ class Grid:
         """Return a vector in crystal axes, shape (3, ...), in the frame of the box."""
         return np.tensordot(self.rotation.T, np.asarray(v, float), axes=1)
 
-    def forward(self, field: Array) -> Modes:
-        """Return the modes of fields, shape (m, nx, ny, nz) -> (m, *mode_shape)."""
-        return np.asarray(fft.rfftn(field, axes=(1, 2, 3), workers=self.workers))
+    def forward(self, field: Array, workers: int | None = None) -> Modes:
+        """Return the modes of fields, shape (m, nx, ny, nz) -> (m, *mode_shape).
 
-    def backward(self, modes: Modes) -> Array:
-        """Return the fields of modes, whose array is used as scratch."""
-        return np.asarray(
-            fft.irfftn(modes, s=self.shape, axes=(1, 2, 3), workers=self.workers, overwrite_x=True)
-        )
+        workers is the number of threads, that of the grid if not given.
+        """
+        return np.asarray(fft.rfftn(field, axes=(1, 2, 3), workers=workers or self.workers))
+
+    def backward(self, modes: Modes, workers: int | None = None) -> Array:
+        """Return the fields of modes; workers as in `forward`."""
+        axes, workers = (1, 2, 3), workers or self.workers
+        return np.asarray(fft.irfftn(modes, s=self.shape, axes=axes, workers=workers))
 
     def make_real(self, modes: Modes) -> None:
         """Take out, in place, the part of modes that belongs to no real field.

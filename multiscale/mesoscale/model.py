@@ -18,7 +18,7 @@ from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.grid import PAIRS, Grid, Modes
 from multiscale.mesoscale.inhomogeneous import equilibrium_stress
-from multiscale.mesoscale.threads import share
+from multiscale.mesoscale.threads import each, share
 from multiscale.units import EPSILON0
 
 Array = NDArray[Any]  # float32 or float64
@@ -175,18 +175,20 @@ class FieldModel:
         Q = np.asarray(self.elasticity.electrostriction, P.dtype)
         args = (P.reshape(3, -1), Q, field.reshape(6, -1))
         share(pointwise.spontaneous_strain, self.grid.workers, self.grid.size, *args)
-        for c in self._groups:
-            modes[c] = self.grid.forward(field[c])
-        self.elasticity.stress_modes(modes, self.grid)
-        for c in self._groups:
-            field[c] = self.grid.backward(modes[c])
-        return field
+        # components one at a time stay in the cache, and each thread has its own; but not if small
+        size, threads = (1, 1) if self.grid.size >= ALONE else (6, self.grid.workers)
+        groups = [slice(c, c + size) for c in range(0, 6, size)]
 
-    @cached_property
-    def _groups(self) -> list[slice]:
-        """Components that are transformed at once: few of a large box, to stay in the cache."""
-        size = 6 if self.grid.size < ALONE else 1
-        return [slice(c, c + size) for c in range(0, 6, size)]
+        def forward(c: slice) -> None:
+            modes[c] = self.grid.forward(field[c], threads)
+
+        def backward(c: slice) -> None:
+            field[c] = self.grid.backward(modes[c], threads)
+
+        each(forward, groups, self.grid.workers)
+        self.elasticity.stress_modes(modes, self.grid)
+        each(backward, groups, self.grid.workers)
+        return field
 
     def _buffers(self, dtype: Any) -> tuple[Array, Modes]:
         """Return arrays for six fields and their modes; fresh ones cost page faults every step.

@@ -1,11 +1,12 @@
-"""Compiled passes over cells shared among threads, each with its own range of cells.
+"""Work on cells shared among threads: compiled passes, and transforms of components.
 
-Ranges are cut at multiples of BLOCK, which is also what a pass works on at once, so that a cell
-gets the same bits whatever the number of threads; sums are added in the order of the ranges.
+A pass has a range of cells for each thread, cut at multiples of BLOCK, which is also what it works
+on at once, so that a cell gets the same bits whatever the number of threads; sums are added in
+the order of the ranges.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -42,6 +43,29 @@ def share(
         return [pass_(*args, *ranges[0])]
     others = [_threads(pieces - 1, os.getpid()).submit(pass_, *args, *r) for r in ranges[1:]]
     return [pass_(*args, *ranges[0]), *(other.result() for other in others)]
+
+
+def each(function: Callable[[Any], None], items: Sequence[Any], workers: int) -> None:
+    """Call function(item) for every item, items dealt out to threads like cards.
+
+    Parameters
+    ----------
+    function : function
+        Works outside the lock of the interpreter, such as a Fourier transform.
+    items : sequence
+    workers : int
+        Most threads.
+    """
+    hands = [items[i::workers] for i in range(min(workers, len(items)))]
+
+    def play(hand: Sequence[Any]) -> None:
+        for item in hand:
+            function(item)
+
+    others = [_threads(len(hands) - 1, os.getpid()).submit(play, hand) for hand in hands[1:]]
+    play(hands[0])
+    for other in others:
+        other.result()
 
 
 @lru_cache(maxsize=8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from multiscale.mesoscale import pointwise
-from multiscale.mesoscale.threads import BLOCK, LEAST, share
+from multiscale.mesoscale.threads import BLOCK, LEAST, each, share
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
@@ -27,6 +27,13 @@ def test_rows_are_shared_one_by_one():
 def test_other_threads_do_work():
     names = share(lambda *_: threading.current_thread().name, 2, 4 * LEAST)
     assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 9])
+def test_every_item_is_dealt_once(workers):
+    seen = []
+    each(seen.append, range(6), workers)
+    assert sorted(seen) == list(range(6))
 
 
 def test_an_error_of_a_thread_is_not_lost():

@@ -19,7 +19,7 @@ from scipy.stats import f as f_distribution
 
 from multiscale.gle.direct import half_spline
 from multiscale.gle.modes import EMPTY, Network, join, poles
-from multiscale.gle.pursuit import Limits, dictionary, peaks
+from multiscale.gle.pursuit import OSCILLATION, RELAXATION, Limits, dictionary, peaks
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -28,7 +28,8 @@ N_MOMENTS = 24  # complex frequencies
 NODES, PANELS = 12, 400  # of the quadrature over the window
 PERIOD = 0.5  # highest frequency, share of pi/dt
 CUT = 1e-5  # eigenvalues of the correlation of the residuals below this are left out
-GAIN = 4.0  # of chi^2 that a mode must be worth (Akaike, two parameters)
+# chi^2 that a mode must be worth: twice what `pursuit` asks of -ln p
+RELAXING, OSCILLATING = 2 * RELAXATION, 2 * OSCILLATION
 NOTHING = 1e-16  # mean square of relative residuals that counts as none
 
 
@@ -139,7 +140,8 @@ def _whitening(blocks: Windowed, share: Array, fit: LaplaceFit) -> Array:
     off = (r - share @ r) * np.sqrt(share)[:, None]
     n = len(r)
     covariance = off.T @ off / (n - 1)
-    scale = np.sqrt(np.diag(covariance)) + 1e-300
+    # at z on the real axis there is no imaginary part
+    scale = np.sqrt(np.where(np.diag(covariance) > 0, np.diag(covariance), 1.0))
     value, vector = np.linalg.eigh(covariance / np.outer(scale, scale))
     keep = value > CUT * value[-1]
     return np.asarray((vector[:, keep] / np.sqrt(value[keep])).T / scale)
@@ -168,11 +170,13 @@ def _equations(mean: Windowed, p: Array, like: Network) -> tuple[Complex, Comple
 
 def _fitted(mean: Windowed, whiten: Array, n_blocks: int, dt: float, n_modes: int) -> LaplaceFit:
     """Return the fit: modes enter while each is worth its parameters."""
+    limits = Limits(1 / mean.window, PERIOD * np.pi / dt)
 
     def slide(p: Array, like: Network, n: int = 20) -> tuple[Array, Network, float]:
+        low, high = _bounds(like, limits)
         found = least_squares(
             lambda q: whiten @ _stacked(_equations(mean, q, like)[0]),
-            np.clip(p, low + 0.1, high - 0.1),
+            np.clip(p, low + 1e-3, high - 1e-3),
             jac=lambda q: whiten @ _stacked(_equations(mean, q, like)[1]).T,
             bounds=(low, high),
             max_nfev=n,
@@ -182,17 +186,19 @@ def _fitted(mean: Windowed, whiten: Array, n_blocks: int, dt: float, n_modes: in
         )
         return found.x, like, float(2 * found.cost)
 
-    limits = Limits(1 / mean.window, PERIOD * np.pi / dt)
-    low, high = np.log(1e-9 * limits.slowest**2), np.log(1e4 * limits.fastest**2)
+    def worth(network: Network) -> float:
+        modes = RELAXING * network.rate.size + OSCILLATING * network.decay.size
+        return modes if n_blocks else 0.0
+
     atoms = dictionary(limits)
     columns = _columns(mean, atoms)
     best = slide(*_start(mean, whiten, columns, atoms))
     while best[1].rate.size + best[1].decay.size < n_modes:
         trials = [slide(*t) for t in _grown(mean, whiten, best[0], best[1], (columns, atoms))]
-        least = min(trials, key=lambda trial: trial[2], default=best)
-        # without blocks nothing says what a mode is worth
-        worth = GAIN if n_blocks else 0.5 * best[2] + NOTHING * len(whiten)
-        if best[2] - least[2] < worth:
+        least = min(trials, key=lambda trial: trial[2] + worth(trial[1]), default=best)
+        gain = best[2] + worth(best[1]) - least[2] - worth(least[1])
+        # without blocks nothing says what a mode is worth: it must halve what is left
+        if gain <= 0 or (not n_blocks and gain < 0.5 * best[2] + NOTHING * len(whiten)):
             break
         best = least
     best = slide(best[0], best[1], 400)
@@ -205,6 +211,16 @@ def _fitted(mean: Windowed, whiten: Array, n_blocks: int, dt: float, n_modes: in
     ratio = best[2] * (n_blocks - freedom) / (freedom * (n_blocks - 1))
     p = float(f_distribution.sf(ratio, freedom, n_blocks - freedom))
     return LaplaceFit(rate, amplitude, mass, best[2], freedom, p)
+
+
+def _bounds(like: Network, limits: Limits) -> tuple[Array, Array]:
+    """Return the box of the logarithms: poles stay resolvable, weights positive."""
+    k, j = like.rate.size, like.decay.size
+    slow, fast = np.log(limits.slowest / 3), np.log(3 * limits.fastest)
+    tiny, huge = np.log(1e-9 * limits.slowest**2), np.log(1e4 * limits.fastest**2)
+    sizes = [1, k, k, 2 * j, 2 * j]
+    low, high = np.array([-700, tiny, slow, tiny, slow]), np.array([700, huge, fast, huge, fast])
+    return np.repeat(low, sizes), np.repeat(high, sizes)
 
 
 def _columns(mean: Windowed, atoms: Network) -> Complex:

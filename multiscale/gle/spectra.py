@@ -122,10 +122,12 @@ def bin_edges(records: Sequence[Array], dt: float, resolution: float, band: floa
 def wanders(records: Sequence[Array], dt: float, resolution: float) -> bool:
     """Return whether the spectrum of x is steep below the resolution (1/ps): free, or slow hops."""
     low, high = [], []
+    block = max(1, int(np.pi / (8 * resolution * dt)))  # means over blocks: only slow motion counts
     for x in records:
-        n = len(x)
-        power = np.abs(rfft((x - np.mean(x)) * np.hanning(n))) ** 2
-        at = round(resolution * n * dt / (2 * np.pi))
+        n = len(x) // block
+        slow = x[: n * block].reshape(n, block).mean(1)
+        power = np.abs(rfft((slow - np.mean(slow)) * np.hanning(n))) ** 2
+        at = round(resolution * n * block * dt / (2 * np.pi))
         low.append(power[2:6].mean())
         high.append(power[max(at, 6) : max(2 * at, 12)].mean())
     return bool(np.mean(low) > STEEP * np.mean(high))

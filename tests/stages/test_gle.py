@@ -8,7 +8,7 @@ from scipy.linalg import expm
 
 from multiscale import schema, units
 from multiscale.gle import embed, friction_of, kernel_at
-from multiscale.gle.modes import passivity_margin
+from multiscale.gle.modes import laplace, passivity_margin
 from multiscale.gle.orientation import orient
 from multiscale.landau import TERMS
 from multiscale.stages import gle
@@ -142,6 +142,22 @@ def test_modes_rebuild_the_kernel_and_are_passive(result):
     assert passivity_margin(rate, amplitude) >= 0
     bath = embed(rate, amplitude, mass=float(one["mass"]), kT=KT)  # padding is harmless
     assert bath.coupling.size >= rate.size
+
+
+def test_the_equation_is_tested_and_the_kernel_given_at_the_barrier(result):
+    p = result["j_p_value"].values
+    assert ((p > 1e-3) & (p <= 1)).all()
+    off = (result["fdt_ratio"].values - 1) / result["fdt_ratio_stderr"].values
+    assert np.nanmean(off**2) < 1.5
+    one = result.isel(temperature=0).sel(axis="z")  # the polar axis has a barrier, the others none
+    assert float(one["barrier_position"]) == pytest.approx(0, abs=1e-6)
+    wb = float(one["barrier_frequency"])
+    slope = -2 * A1 * VOLUME / units.J_PER_M3  # G'' = 2 a1 on top of the Landau barrier
+    assert wb == pytest.approx((slope / float(one["mass"])) ** 0.5, rel=1e-3)
+    z, K = float(one["grote_hynes_rate"]), float(one["grote_hynes_friction"])
+    assert z * (z + K) == pytest.approx(wb**2, rel=1e-9)
+    assert K == pytest.approx(laplace(RATE, AMPLITUDE, np.array([z + 0j]))[0].real, rel=0.15)
+    assert result["barrier_frequency"].sel(axis=["x", "y"]).isnull().all()
 
 
 def test_walkers_are_turned_into_one_frame(result):

@@ -1,8 +1,9 @@
 """From data to a Hamiltonian that can be used: what is held, and a lower bound that is enforced.
 
-A least-squares fit knows nothing beyond the modes that it has seen: there its eighth order may turn
-down. Then the coefficient k4 of u^8 is raised in steps, the others fitted anew, until no state of
-larger modes lies below those that were seen.
+A least-squares fit knows nothing beyond the modes that it has seen: there a polynomial of eighth
+order may turn down, or have a well of its own. Then the terms that tell directions apart at sixth
+order are left out, k3 first, and if that does not help k4 of u^8 is raised in steps, the others
+fitted anew, until no state of larger modes lies below those that were seen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,11 +40,11 @@ class Known(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A Hamiltonian with the regression that it comes from; k4 was raised in so many steps."""
+    """A Hamiltonian, the regression that it comes from, and what was held for a lower bound."""
 
     parameters: Parameters
     match: Match
-    raised: int
+    held: Mapping[str, float]
 
 
 def fit(groups: Sequence[Data], known: Known) -> Fit:
@@ -61,11 +62,11 @@ def fit(groups: Sequence[Data], known: Known) -> Fit:
         If the data do not determine it, or no lower bound is found.
     """
     largest = max(float(np.linalg.norm(g.modes, axis=-1).max()) for g in groups)
-    for raised, held in enumerate(_trials(known, largest)):
+    for held in _trials(known, largest):
         found = _with_dipoles(groups, known, held)
         p = _parameters(found.coefficient, known)
         if p is not None and not escapes(p, largest):
-            return Fit(p, found, raised)
+            return Fit(p, found, held)
     raise ValueError(
         f"the fit of order {known.order} has no lower bound beyond modes of {largest:.3g} "
         "angstrom, expected energies that rise. "
@@ -100,11 +101,13 @@ def vector_of(p: Parameters) -> Array:
 
 
 def _trials(known: Known, largest: float) -> Iterator[dict[str, float]]:
-    """Yield what is held: nothing of the eighth order first, then k4 at rising values."""
+    """Yield what is held: nothing of the eighth order, anisotropic terms, k4 at rising values."""
     if known.order == 4:
         yield dict.fromkeys(_HIGHER, 0.0)
         return
     yield {}
+    yield {"k3": 0.0}
+    yield {"k2": 0.0, "k3": 0.0}
     for step in range(12):
         yield {"k4": _RAISE * 2**step / largest**8}
 

@@ -128,7 +128,9 @@ def relax(
     return search.relaxed(found.x, left)
 
 
-def gather(at: Crystal, found: Iterable[Relaxed], soft: float = np.inf) -> Data:
+def gather(
+    at: Crystal, found: Iterable[Relaxed], soft: float = np.inf, lowest: float = 0.0
+) -> Data:
     """Return relaxed configurations of one supercell as data of a fit.
 
     Parameters
@@ -136,12 +138,14 @@ def gather(at: Crystal, found: Iterable[Relaxed], soft: float = np.inf) -> Data:
     at : Crystal
     found : iterable of Relaxed
     soft : float
-        Energy per cell above the cubic reference, eV, from which configurations count less:
+        Energy per cell above the lowest one, eV, from which configurations count less:
         1 / (1 + (E/soft)^2).
+    lowest : float
+        That one, from the cubic reference, eV per cell.
     """
     parts = list(found)
     n_cells = int(np.prod(at.size))
-    high = np.array([max(r.energy, 0.0) / n_cells / soft for r in parts])
+    high = np.array([max(r.energy / n_cells - lowest, 0.0) / soft for r in parts])
     return Data(
         at.size,
         np.array([r.modes for r in parts]),

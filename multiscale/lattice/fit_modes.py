@@ -86,11 +86,11 @@ def warm_modes(
 
 
 def uniform_modes(
-    at: Crystal, count: int, amplitude: float, generator: np.random.Generator, spread: float = 0.008
+    at: Crystal, count: int, amplitude: float, generator: np.random.Generator, spread: float = 0.006
 ) -> Iterator[tuple[Array, Array]]:
     """Yield uniform modes up to an amplitude with strains about those at rest.
 
-    A third lies along cubic axes, the others anywhere; strains are 0.3 to 1.1 times those at rest
+    A third lies along cubic axes, the others anywhere; strains are 0.6 to 1.1 times those at rest
     plus noise.
 
     Parameters
@@ -111,7 +111,7 @@ def uniform_modes(
         u = np.tile(along * generator.uniform(0, amplitude), (int(np.prod(at.size)), 1))
         rest = relax(at, u, np.zeros(6), free_strain=True, tolerance=5e-3).strain
         noise = spread * generator.standard_normal(6)
-        return u, rest * generator.uniform(0.3, 1.1) + noise
+        return u, rest * generator.uniform(0.6, 1.1) + noise
 
     return _enough(draw, count)
 

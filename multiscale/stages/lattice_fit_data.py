@@ -151,10 +151,14 @@ def groups_of(
     at : mapping of Crystals
     samples : sequence of Samples
     soft : float
-        Energy per cell in eV from which they count less.
+        Energy per cell above the lowest in eV from which they count less.
     """
     sizes = dict.fromkeys(one.size for one in samples)
-    return [gather(at[s], [one.relaxed for one in samples if one.size == s], soft) for s in sizes]
+    lowest = min(one.relaxed.energy / int(np.prod(one.size)) for one in samples)
+    return [
+        gather(at[s], [one.relaxed for one in samples if one.size == s], soft, lowest)
+        for s in sizes
+    ]
 
 
 def _starts(

@@ -38,10 +38,10 @@ class Options(StageOptions, frozen=True):
     warm: NonNegativeInt = Field(120, description="snapshots of warm crystals to learn from")
     unseen: PositiveInt = Field(100, description="further configurations, for the test alone")
     emphasis: float = Field(
-        30.0, gt=0, description="weight of an energy over that of one force component"
+        100.0, gt=0, description="weight of an energy over that of one force component"
     )
     soft: ElectronVolt = Field(
-        0.08, gt=0, description="energy per cell from which configurations count less, eV"
+        0.08, gt=0, description="energy per cell above the lowest from which data count less, eV"
     )
     tolerance: float = Field(
         3e-3, gt=0, description="largest force left beside the modes, eV/angstrom"

@@ -60,7 +60,8 @@ def pack(found: "Found", material: Material, options: Options) -> xr.Dataset:
             "order": options.order,
             "dipoles": "fitted" if found.known.eps_inf is None else "given",
             "sizes": " ".join("x".join(map(str, size)) for size in options.sizes),
-            "raised": found.fit.raised, "lost": found.lost,
+            "held": ", ".join(f"{k} = {v:g}" for k, v in found.fit.held.items()),
+            "lost": found.lost,
         },
     )  # fmt: skip
     return _doubts(schema.finish("lattice_fit", ds), found, new)

@@ -1,6 +1,6 @@
 """Stage lattice_fit: a crystal whose Hamiltonian is known gives it back, as a record that runs."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -47,12 +47,14 @@ TRUTH = Parameters(
 )  # fmt: skip
 
 
-class Planted(NamedTuple):
+@dataclass
+class Planted:
     """Atoms whose energy is a lattice Hamiltonian of their modes and a spring on all else."""
 
     parameters: Parameters
     mode: LocalMode
     name: str = "planted"
+    engines: dict = field(default_factory=dict)
 
     def energy(self, engine, positions, cell, scaled, forces=False):
         found = seen(self.mode, positions, cell, scaled, engine.reference)
@@ -74,7 +76,9 @@ class Planted(NamedTuple):
         energy, forces, stress = [], [], []
         for one in split(system):
             size = tuple(int(n) for n in np.rint(np.cbrt(one.n_atoms / 5)) * np.ones(3))
-            engine = EffectiveHamiltonian(self.parameters, size)
+            if size not in self.engines:
+                self.engines[size] = EffectiveHamiltonian(self.parameters, size)
+            engine = self.engines[size]
             cells = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"), -1)
             sites = [site.scaled for site in materials.load("pbtio3").structure.sites]
             scaled = ((cells.reshape(-1, 1, 3) + np.array(sites)) / size).reshape(-1, 3)

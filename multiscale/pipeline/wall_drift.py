@@ -12,7 +12,7 @@ from multiscale.pipeline.single import stage_options
 from multiscale.pipeline.studies import doubts, draw, save
 from multiscale.stages import wall_drift
 
-COLUMNS = "temperature (K),electric field (V/m),velocity (m/s),standard error (m/s)"
+COLUMNS = "temperature (K),electric field (V/m),velocity (m/s),error (m/s)"
 
 
 def study_wall_drift(

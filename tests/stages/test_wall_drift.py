@@ -8,6 +8,7 @@ from multiscale import gle, schema
 from multiscale.cli import app
 from multiscale.mesoscale import fit_velocity
 from multiscale.pipeline import store
+from multiscale.pipeline.hysteresis_files import velocities
 from multiscale.pipeline.wall_drift import study_wall_drift
 from multiscale.plotting import wall_motion
 from multiscale.stages import wall_drift
@@ -123,12 +124,14 @@ def test_table_feeds_a_law_of_the_wall_model(drift):
 def test_command_writes_file_table_and_figure(planted, tmp_path):
     store.save(planted.isel(time=slice(0, 4000)), tmp_path / "walls.nc")
     values = ["window=4 ps", "duration=30", "replicas=32", "n_samples=3", "n_bootstrap=4",
-              "harmonics=1"]  # fmt: skip
+              "harmonics=1", "fields=[4e7]"]  # fmt: skip
     said = study_wall_drift(tmp_path / "walls.nc", tmp_path / "drift.nc", None, values, True)
     assert "300 K: barrier" in said
-    table = np.loadtxt(tmp_path / "drift.csv", delimiter=",", skiprows=1)
     ds = store.load(tmp_path / "drift.nc")
-    np.testing.assert_allclose(table[:, 2], ds["velocity"], rtol=1e-7)
+    for name in ("drift.csv", "drift.nc"):  # as [hysteresis.wall] reads them
+        rows = np.array(velocities(tmp_path / name))
+        np.testing.assert_allclose(rows[:, 2], ds["velocity"], rtol=1e-7)
+        np.testing.assert_allclose(rows[:, 3], ds["velocity_stderr"], rtol=1e-7)
     assert json.loads(ds.attrs["provenance"])
     assert (tmp_path / "drift.png").stat().st_size > 10_000
 

@@ -14,6 +14,7 @@ from multiscale.gle.dipole_lattice_kernel import (
 )
 from multiscale.gle.dipole_lattice_memory import extract_lattice_kernel
 from multiscale.gle.dipole_lattice_simulate import simulate_lattice
+from multiscale.gle.dipole_lattice_statistics import cell_autocorrelation, lattice_statistics
 
 KT, FRAME = 0.026, 0.02
 SIZE = (6, 6, 4)
@@ -93,3 +94,33 @@ def test_bad_runs_are_named():
     u[7, 0, 1, 1, 1] = np.nan
     with pytest.raises(ValueError, match="frame 7 of run 0 is not finite"):
         extract_lattice_kernel([u], FRAME, KT, SOFT, window=0.2)
+
+
+@pytest.mark.slow
+def test_model_trained_on_small_cells_has_the_statistics_of_the_source_on_large_ones():
+    kernel, rng = planted(True), np.random.default_rng(11)
+    start = 0.1 * rng.standard_normal((3, *SIZE))
+    small = simulate_lattice(kernel, SOFT, start, rng, dt=0.005, n_steps=40_000, stride=4)
+    u = small.modes[500:]
+    force = fit_lattice_force(u[::10], KT, order=4, n_blocks=40)
+    fit = extract_lattice_kernel(
+        [u], FRAME, KT, force, window=1.5, shells=1, n_modes=4, n_records=60, n_bootstrap=2,
+        mean_force_error=0.05,
+    )  # fmt: skip
+    size, edges, found, speeds = (10, 10, 6), np.linspace(-0.4, 0.4, 33), [], []
+    for one, push in ((kernel, SOFT), (fit.kernel, force)):
+        first = 0.1 * rng.standard_normal((3, *size))
+        run = simulate_lattice(one, push, first, rng, dt=0.01, n_steps=8000, stride=4)
+        found.append(lattice_statistics(run.modes[200::5], edges))
+        cells = run.velocity[200:].reshape(len(run.velocity) - 200, -1)[:, :300].T
+        speeds.append(cell_autocorrelation(cells.astype(float), 25))
+    source, model = found
+    for name in ("variance", "kurtosis", "polarization", "longitudinal", "transverse"):
+        a, b = getattr(source, name), getattr(model, name)
+        error = np.hypot(getattr(source, f"{name}_stderr"), getattr(model, f"{name}_stderr"))
+        # the mean force is known within 2 %: so are the statistics, beside the noise of the runs
+        assert np.all(np.abs(a - b) < 4.5 * error + 0.04 * np.abs(a)), name
+    width = edges[1] - edges[0]
+    assert np.abs(source.density - model.density).sum() * width < 0.03
+    (a, doubt), (b, _) = speeds
+    assert np.abs(a - b).max() < 0.05 * a[0] + 5 * doubt.max()

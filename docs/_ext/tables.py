@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from multiscale import materials
 from multiscale.schema_tables import STAGES
 from multiscale.schema_variables import COORDINATES
-from multiscale.stages import NAMES, metad_variables
+from multiscale.stages import NAMES, hysteresis_tables, metad_variables
 
 
 def write_tables(app: Sphinx) -> None:
@@ -27,6 +27,7 @@ def write_tables(app: Sphinx) -> None:
         _write(folder / f"{study}.inc.md", dataset_table(study))
     _write(folder / "materials.inc.md", materials_table())
     _write(folder / "metad-variables.inc.md", variables_table())
+    _write(folder / "hysteresis-tables.inc.md", inner_tables(hysteresis_tables))
 
 
 def dataset_table(stage: str) -> str:
@@ -65,6 +66,15 @@ def variables_table() -> str:
                 text = f"{field.description or ''}"
                 rows.append((f"`{kind}`", f"`{name}`", _default(field), text))
     return _table(("kind", "key", "default", "meaning"), rows)
+
+
+def inner_tables(module: Any) -> str:
+    """Return the options of every table of a module, one after the other."""
+    rows = []
+    for name in module.__all__:
+        for key, field in getattr(module, name).model_fields.items():
+            rows.append((f"`{name}`", f"`{key}`", _default(field), field.description or ""))
+    return _table(("table", "key", "default", "meaning"), rows)
 
 
 def materials_table() -> str:

@@ -3,6 +3,7 @@
 Drives and loops
     waveforms    fields as functions of time: triangle, sine, pulses, PUND, staircase, FORC, table
     loops        what a loop says: coercive field, remanence, area, and whether it switched
+    measured     loops of instruments: their last cycle, how far two loops differ
     currents     displacement current, switching peaks, leakage and dielectric part
     reversal     first-order reversal curves, Preisach density
     growth       Avrami, Orihara-Ishibashi, coercive field against frequency
@@ -21,7 +22,8 @@ The field model in one to three dimensions
     elasticity   strain in equilibrium, what holds the box; inhomogeneous: varying stiffness
     energies     the terms of the energy
     green        stress of waves of spontaneous strain, compiled
-    pointwise    compiled passes over cells; threads: shared among threads
+    pointwise    compiled passes over cells; mode_passes: over modes
+    threads      work shared among threads
     evolve       overdamped steps of second order, with error control
     on_device    the same steps in torch, for graphics cards
     descent      steps in a constant field whose energy must fall
@@ -31,7 +33,9 @@ The field model in one to three dimensions
     driver       loops, stress, field cooling, electrodes with a load
     disorder     random fields, charges, dipole defects
     resolution   whether the grid holds a wall
-    box          boxes in the place of rows, for stage hysteresis
+    box          boxes in the place of rows, many replicas
+    specimen     boxes and films under a drive, for stage hysteresis; specimen_strain: their strain
+    series_load  a resistor and a capacitor in series with a sample
     film         a film between electrodes with dead layers; film_matrices: its waves;
                  film_strain: fringes of strain on a substrate
     domains      variants, walls, nuclei

@@ -11,7 +11,7 @@ import xarray as xr
 
 from multiscale import schema
 from multiscale.plotting.md import lattice_of, polarization_of
-from multiscale.plotting.style import field_unit, mev_per_formula_unit
+from multiscale.plotting.style import field_unit, hertz, mev_per_formula_unit
 
 
 @dataclass(frozen=True)
@@ -244,20 +244,25 @@ def _hysteresis(ds: xr.Dataset) -> Iterator[Row]:
         ("remanent polarization", "remanent_polarization", 1.0, "C/m²"),
         ("saturation polarization", "saturation_polarization", 1.0, "C/m²"),
         ("loop area", "loop_area", 1e-6, "MJ/m³"),
+        ("switched polarization", "switched_polarization", 1.0, "C/m²"),
+        ("nonswitched polarization", "nonswitched_polarization", 1.0, "C/m²"),
     )
+    loops = ds.attrs.get("waveform") not in ("pund", "pulses", "forc")
     for n in range(ds.sizes["loop"]):
         one = ds.isel(loop=n)
-        at, frequency = f"{float(one['temperature']):g} K", float(one["frequency"]) / 1e9
+        at, frequency = f"{float(one['temperature']):g} K", hertz(float(one["frequency"]))
+        if "half_length" in one:
+            at += f", {1e9 * float(one['half_length']):g} nm"
         state = "switched" if bool(one["switched"]) else "does not switch"
         notes = {"coercive_field": str(one["state"].values) if "state" in one else state}
         for what, name, factor, unit_name in quantities:
-            if name not in one:
+            if name not in one or not (loops or np.isfinite(one[name])):
                 continue
             value, error = factor * float(one[name]), factor * _value(one, f"{name}_stderr")
             if name == "imprint" and error > 0:
                 notes[name] = symmetry(value / error)
             yield Row(
-                f"{what}, {frequency:g} GHz", at, value, error, unit_name,
+                f"{what}, {frequency}", at, value, error, unit_name,
                 name in HEADLINES, notes.get(name, ""),
             )  # fmt: skip
 
@@ -285,7 +290,7 @@ def _lattice_fit(ds: xr.Dataset) -> Iterator[Row]:
         yield Row(f"lattice {name}", "", value, error, unit)
 
 
-HEADLINES = ("coercive_field", "imprint", "remanent_polarization")
+HEADLINES = ("coercive_field", "imprint", "remanent_polarization", "switched_polarization")
 
 
 def symmetry(errors: float) -> str:

@@ -126,8 +126,9 @@ def write_film(
         ax.set_title(labels[number], fontsize=9)
         return []
 
+    writer = _writer(path, rate)  # first: an animation that is never saved complains
     film = FuncAnimation(figure, draw, frames=len(frames), blit=False)
-    film.save(path, writer=_writer(path, rate))
+    film.save(path, writer=writer)
 
 
 def _writer(path: Path, rate: int) -> PillowWriter | FFMpegWriter:

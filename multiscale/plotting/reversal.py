@@ -64,8 +64,9 @@ def _map(figure: Figure, ax: Axes, x: Any, y: Any, rho: Any, factor: float, unit
 def _labels(ax: Axes, one: xr.Dataset, x: str, y: str) -> None:
     ax.set_xlabel(x)
     ax.set_ylabel(y)
-    ax.set_title(f"{float(one['temperature']):g} K, {style.hertz(float(one['frequency']))}",
-                 loc="left", fontsize=9)  # fmt: skip
+    slow = one.attrs.get("kinetics") == "quasi-static"
+    rate = "quasi-static" if slow else style.hertz(float(one["frequency"]))
+    ax.set_title(f"{float(one['temperature']):g} K, {rate}", loc="left", fontsize=9)
 
 
 def _unit(ds: xr.Dataset) -> tuple[float, str]:

@@ -71,9 +71,8 @@ def test_low_temperature_gives_kramers_rate():
     assert off[1] / off[0] == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.slow
 def test_memory_gives_the_rate_of_grote_and_hynes():
-    """Barrier 6 kT; z/w_b is 0.3 with memory, 0.2 in the Markov limit."""
+    """Barrier 6 kT."""
     push = np.array([1.0])
     found = drift_velocity(
         EMBEDDING, cosine(3.0), PERIOD, push, np.random.default_rng(3), dt=0.05, duration=4000.0,

@@ -58,25 +58,30 @@ class Polynomial(NamedTuple):
 
 
 class Fourier(NamedTuple):
-    """sin and cos of the harmonics 1..order of a period; no constant: the energy is periodic."""
+    """sin and cos of the harmonics 1..order of a period; no constant: the energy is periodic.
+
+    odd: sin alone, for a force that has a mirror at x = 0.
+    """
 
     period: float
     order: int
+    odd: bool = False
 
     @property
     def size(self) -> int:
         """Number of functions."""
-        return 2 * self.order
+        return self.order if self.odd else 2 * self.order
 
     def values(self, x: Array) -> Array:
         """Return sin 1..order, then cos 1..order, (n,) -> (n, size)."""
         phase = self._phase(x)
-        return np.concatenate([np.sin(phase), np.cos(phase)], 1)
+        return np.concatenate([np.sin(phase), np.cos(phase)], 1)[:, : self.size]
 
     def slopes(self, x: Array) -> Array:
         """Return their derivatives, (n,) -> (n, size), in 1/unit of x."""
         phase, wave = self._phase(x), 2 * np.pi / self.period * np.arange(1, self.order + 1)
-        return np.concatenate([wave * np.cos(phase), -wave * np.sin(phase)], 1)
+        both = np.concatenate([wave * np.cos(phase), -wave * np.sin(phase)], 1)
+        return np.asarray(both[:, : self.size])
 
     def _phase(self, x: Array) -> Array:
         k = np.arange(1, self.order + 1)

@@ -9,6 +9,7 @@ which is what the motion measures; the density alone misses d ln m/dx. See `mass
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from multiscale.gle.force_sums import (
 from multiscale.gle.validation import Check, records_of
 
 Array = NDArray[np.float64]
+B = TypeVar("B", bound=Basis)
 
 
 @dataclass(frozen=True)
@@ -167,12 +169,12 @@ def histogram_force(
 def choose_basis(
     trajectory: Array | Sequence[Array],
     kT: float,
-    bases: Sequence[Basis],
+    bases: Sequence[B],
     *,
     route: Route = "density",
     n_blocks: int = 64,
     folds: int = 4,
-) -> Basis:
+) -> B:
     """Return the basis that predicts held-out blocks best: the score <F^2/2> + kT <F'>, least.
 
     Hyvarinen, JMLR 6, 695 (2005); a larger basis must win by one standard error of the folds.

@@ -48,6 +48,9 @@ class Options(StageOptions, frozen=True):
     window: Picoseconds = Field(2.0, gt=0, description="longest lag of the kernel, ps")
     n_modes: PositiveInt = Field(6, description="most modes of the kernel")
     harmonics: PositiveInt = Field(4, description="most harmonics of the pinning")
+    mirror: bool = Field(
+        False, description="the pinning has a mirror at position 0: walls of 180 degrees"
+    )
     bath_friction: PerPicosecond | None = Field(
         None, ge=0, description="friction of the run's thermostat, 1/ps; default what it recorded"
     )
@@ -155,7 +158,7 @@ def _point(here: xr.Dataset, T: float, friction: float, options: Options) -> _Po
     equation = gle.fit_periodic(
         records, dt, kT, period, window=options.window, n_modes=options.n_modes,
         orders=range(1, options.harmonics + 1), bath_friction=friction, seed=options.seed,
-        n_bootstrap=options.n_bootstrap,
+        n_bootstrap=options.n_bootstrap, mirror=options.mirror,
     )  # fmt: skip
     push = 2 * float(still["domain_polarization"]) * float(still["wall_area"]) / J_PER_M3
     given = [abs(E) for E in here["electric_field"].values.tolist()]

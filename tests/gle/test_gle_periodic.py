@@ -45,6 +45,19 @@ def test_barrier_and_friction_come_out_within_their_errors(equation):
     assert not names, [c for c in equation.checks if not c.ok]
 
 
+def test_a_mirror_halves_the_coefficients_and_is_tested():
+    x = records(8, 20_000, 1)
+    place = PERIOD / (2 * np.pi) * np.arctan2(PINNING[1], PINNING[0])  # sin(k (x + place))
+    right, wrong = (
+        fit_periodic(y, DT, KT, PERIOD, window=4.0, n_bootstrap=0, orders=(1,), mirror=True)
+        for y in (x + place, x)
+    )
+    barrier, error = right.barrier
+    assert abs(barrier - PERIOD / np.pi * np.hypot(*PINNING)) < 3 * error
+    assert next(c for c in right.checks if c.check == "mirror").ok
+    assert not next(c for c in wrong.checks if c.check == "mirror").ok
+
+
 def test_drift_of_the_fit_is_that_of_the_source(equation):
     push = np.array([0.01, 0.03, 0.06])
     source = drift_velocity(

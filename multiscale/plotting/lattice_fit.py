@@ -32,7 +32,7 @@ def fitted_lattice(fit: xr.Dataset) -> Figure:
 
 def _parity(ax: Axes, new: xr.Dataset) -> None:
     """Draw the model's energies against the potential's."""
-    x, y = 1e3 * new["energy"].values, 1e3 * new["energy_model"].values
+    x, y = 1e3 * new["cell_energy"].values, 1e3 * new["cell_energy_model"].values
     ends = np.array([min(x.min(), y.min()) - 5, max(x.max(), y.max()) + 5])
     ax.plot(ends, ends, color="#999", linewidth=0.8)
     for kind, (name, colour) in KINDS.items():
@@ -47,7 +47,7 @@ def _parity(ax: Axes, new: xr.Dataset) -> None:
 
 def _against_amplitude(ax: Axes, new: xr.Dataset) -> None:
     """Draw errors against the size of what moves beside the modes."""
-    x, y = new["remainder"].values, 1e3 * (new["energy_model"] - new["energy"]).values
+    x, y = new["remainder"].values, 1e3 * (new["cell_energy_model"] - new["cell_energy"]).values
     ax.axhspan(-GOOD, GOOD, color="#999", alpha=0.15, linewidth=0)
     for kind, (_, colour) in KINDS.items():
         chosen = new["kind"].values == kind

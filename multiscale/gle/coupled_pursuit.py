@@ -22,7 +22,7 @@ from multiscale.gle.coupled_likelihood import (
     value,
 )
 from multiscale.gle.modes import Network
-from multiscale.gle.pursuit import CONVERGED, LONGEST_STEP, TRIAL, Limits, dictionary
+from multiscale.gle.pursuit import CONVERGED, LONGEST_STEP, TRIAL, Limits, dictionary, peaks
 
 Array = NDArray[np.float64]
 
@@ -127,21 +127,11 @@ def grown(
     share = np.einsum("mia,ma,mja->mij", axes, level.clip(0) / curvature[:, None], axes)
     share += 0.02 * (best.clip(0) / curvature)[:, None, None] * np.eye(d)
     factor = np.asarray(root @ np.linalg.cholesky(share + 1e-12 * np.eye(d) * share.max()))
-    models = [_joined(model, atoms.rate[i : i + 1], None, factor[[i]]) for i in _top(score[:k], 2)]
-    for i in _top(np.maximum(score[k : k + j], score[k + j :]), 3):
+    models = [_joined(model, atoms.rate[i : i + 1], None, factor[[i]]) for i in peaks(score[:k], 2)]
+    for i in peaks(np.maximum(score[k : k + j], score[k + j :]), 3):
         pole = (atoms.decay[i], atoms.frequency[i])
         models.append(_joined(model, np.zeros(0), pole, factor[[k + i, k + j + i]]))
     return models
-
-
-def _top(score: Array, n: int) -> list[int]:
-    chosen: list[int] = []
-    for i in np.argsort(-score).tolist():
-        if score[i] <= 0 or len(chosen) == n:
-            break
-        if all(abs(i - other) > 1 for other in chosen):
-            chosen.append(i)
-    return chosen
 
 
 def _joined(

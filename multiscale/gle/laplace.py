@@ -18,8 +18,8 @@ from scipy.optimize import least_squares, nnls
 from scipy.stats import f as f_distribution
 
 from multiscale.gle.direct import half_spline
-from multiscale.gle.modes import EMPTY, Network, join, poles
-from multiscale.gle.pursuit import OSCILLATION, RELAXATION, Limits, dictionary, peaks
+from multiscale.gle.modes import EMPTY, Network, poles
+from multiscale.gle.pursuit import OSCILLATION, RELAXATION, Limits, dictionary, with_one_more
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -257,18 +257,8 @@ def _grown(
     A = mass * (whiten @ _stacked(columns).T)
     size = np.sqrt(np.sum(A**2, 0)) + 1e-300
     score = np.maximum(-(r @ A) / size, 0.0)
-    weight, k, j = score / size, atoms.rate.size, atoms.decay.size
-    grown = []
-    for i in peaks(score[:k], 2):
-        one = EMPTY._replace(weight=weight[[i]], rate=atoms.rate[[i]])
-        grown.append(join(network, one))
-    for i in peaks(np.maximum(score[k : k + j], score[k + j :]), 3):
-        a, b = weight[k + i], weight[k + j + i]
-        small = 0.02 * max(a, b)
-        parts = (max(a, small), max(b, small), atoms.decay[i], atoms.frequency[i])
-        one = Network(np.zeros(0), np.zeros(0), *(np.array([part]) for part in parts))
-        grown.append(join(network, one))
-    return [(_pack(mass, network), network) for network in grown]
+    networks = with_one_more(network, atoms, score, score / size)
+    return [(_pack(mass, one), one) for one in networks]
 
 
 def _pack(mass: float, network: Network) -> Array:

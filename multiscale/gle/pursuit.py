@@ -249,27 +249,30 @@ def _without_one(network: Network) -> list[Network]:
 def _candidates(model: Model, bath: Bath, spectra: Spectra, atoms: Atoms) -> list[Model]:
     """Return model plus one mode: the two best relaxations and the three best oscillations."""
     seen = observed(model, bath, spectra)
-    rates, decay, frequency = atoms.network.rate, atoms.network.decay, atoms.network.frequency
-    k, j = rates.size, decay.size
     slope, curvature = score_candidates(model, bath, seen, atoms.response)
     score = np.where(slope < 0, -slope / np.sqrt(curvature), 0.0)
     weight = np.maximum(-slope, 0) / curvature
-    models = [
-        model._replace(
-            network=join(
-                model.network, EMPTY._replace(weight=weight[i : i + 1], rate=rates[i : i + 1])
-            )
-        )
+    networks = with_one_more(model.network, atoms.network, score, weight)
+    return [model._replace(network=network) for network in networks]
+
+
+def with_one_more(network: Network, atoms: Network, score: Array, weight: Array) -> list[Network]:
+    """Return network plus one mode: the two best relaxations, the three best oscillations.
+
+    score and weight of unit atoms (n,): relaxations, then g+ and g- of the oscillations.
+    """
+    k, j = atoms.rate.size, atoms.decay.size
+    found = [
+        join(network, EMPTY._replace(weight=weight[[i]], rate=atoms.rate[[i]]))
         for i in peaks(score[:k], 2)
     ]
-    pair = np.maximum(score[k : k + j], score[k + j :])
-    for i in peaks(pair, 3):
+    for i in peaks(np.maximum(score[k : k + j], score[k + j :]), 3):
         a, b = weight[k + i], weight[k + j + i]
         small = 0.02 * max(a, b)
-        oscillation = [max(a, small), max(b, small), decay[i], frequency[i]]
-        extra = Network(np.zeros(0), np.zeros(0), *(np.array([part]) for part in oscillation))
-        models.append(model._replace(network=join(model.network, extra)))
-    return models
+        parts = (max(a, small), max(b, small), atoms.decay[i], atoms.frequency[i])
+        one = Network(np.zeros(0), np.zeros(0), *(np.array([part]) for part in parts))
+        found.append(join(network, one))
+    return found
 
 
 def peaks(score: Array, n: int) -> list[int]:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from gle_planted import AMPLITUDE, EMBEDDING, FRICTION, RATE, STIFFNESS, generator
+from gle_planted import AMPLITUDE, EMBEDDING, FRICTION, RATE, STIFFNESS, generator, harmonic
 from scipy.linalg import expm
 
-from multiscale.gle import kernel_at
+from multiscale.gle import block_correlations, kernel_at
 from multiscale.gle.direct import (
     MemoryCorrelations,
     from_positions,
@@ -146,3 +146,17 @@ def test_a_short_window_truncates_nothing():
 def test_too_few_blocks_for_the_moments_are_refused():
     with pytest.raises(ValueError, match="10 blocks, expected at least 96"):
         laplace_kernel(np.zeros((10, 50)), np.zeros((10, 50)), 0.1, origins=np.ones(10))
+
+
+def test_blocks_of_a_run_test_the_equation():
+    """The J-test of the moments accepts the planted kernel and refuses one mode too few."""
+    dt, n_lags = 0.1, 91
+    x = harmonic(100_000, dt, 6)
+    xx, origins = block_correlations([(x, x)], n_lags, 128)
+    right, wrong = (
+        laplace_kernel(xx, -STIFFNESS * xx, dt, origins=origins, n_modes=n) for n in (6, 2)
+    )
+    assert right.p_value > 0.01
+    assert wrong.p_value < 1e-4
+    assert right.mass == pytest.approx(1, rel=0.05)
+    assert np.sum(right.amplitude / right.rate).real == pytest.approx(FRICTION, rel=0.3)  # 2 sigma

@@ -49,8 +49,8 @@ def exact_spectra(dt, duration=2e4):
 def test_noise_free_spectra_give_the_exact_kernel(dt):
     spectra, limits = exact_spectra(dt), Limits(1 / WINDOW, 1 / dt)
     fit = pursue(BATH, spectra, limits, mass=1.2, n_modes=6)
-    assert friction_of(*poles(fit.model.network)) == pytest.approx(FRICTION, rel=2e-3)
-    assert fit.model.mass == pytest.approx(1, rel=1e-3)
+    assert friction_of(*poles(fit.model.network)) == pytest.approx(FRICTION, rel=1e-4)
+    assert fit.model.mass == pytest.approx(1, rel=1e-4)
 
 
 def test_gradient_is_the_derivative_of_the_likelihood():

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from multiscale.mesoscale import pointwise, polynomial
+from multiscale.mesoscale import mode_passes, polynomial
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.grid import Array, Modes
 from multiscale.mesoscale.kinetics import StepTooLongError
@@ -116,10 +116,10 @@ class Evolution:
         m = self.matrices(dt)
         N0 = self.explicit(state.modes, E0, held)
         P = np.empty_like(state.modes)
-        self._pass(pointwise.predict, state.modes, N0, m.decay, m.first, P)
+        self._pass(mode_passes.predict, state.modes, N0, m.decay, m.first, P)
         self._kick(P, m, xi)
         N1 = self.explicit(P, E1, held)
-        error = sum(self._pass(pointwise.correct, P, N1, N0, m.second))
+        error = sum(self._pass(mode_passes.correct, P, N1, N0, m.second))
         self.model.grid.make_real(P)
         return FieldState(P, N0, state.time + dt, self._root_mean_square(error))
 
@@ -135,9 +135,9 @@ class Evolution:
         P, error = np.empty_like(N), 0.0
         if state.previous.size:
             old, weights = state.previous, (m.decay, m.first, m.second)
-            error = sum(self._pass(pointwise.advance, state.modes, N, old, weights, P))
+            error = sum(self._pass(mode_passes.advance, state.modes, N, old, weights, P))
         else:
-            self._pass(pointwise.predict, state.modes, N, m.decay, m.first, P)
+            self._pass(mode_passes.predict, state.modes, N, m.decay, m.first, P)
         self._kick(P, m, xi)
         self.model.grid.make_real(P)
         return FieldState(P, N, state.time + dt, self._root_mean_square(error))
@@ -145,8 +145,8 @@ class Evolution:
     def _pass(self, function: Callable[..., Any], *args: Any) -> list[Any]:
         """Run a compiled pass over modes, given as complex arrays, and matrices."""
         modes = [isinstance(a, np.ndarray) and np.iscomplexobj(a) for a in args]
-        reals = [pointwise.as_reals(a) if m else a for a, m in zip(args, modes, strict=True)]
-        count = 2 * int(np.prod(self.model.grid.mode_shape))
+        reals = [mode_passes.as_reals(a) if m else a for a, m in zip(args, modes, strict=True)]
+        count = int(np.prod(self.model.grid.mode_shape))
         return share(function, self.model.grid.workers, count, *reals)
 
     def _kick(self, P: Modes, m: Matrices, xi: Array | None) -> None:
@@ -154,7 +154,7 @@ class Evolution:
         if xi is not None and self.model.kT > 0:
             white = self.model.grid.forward(np.asarray(xi, self.model.dtype))
             kick = np.empty_like(white)
-            self._pass(pointwise.apply, m.noise, white, kick)
+            self._pass(mode_passes.apply, m.noise, white, kick)
             P += kick
 
     def _root_mean_square(self, total: float) -> float:

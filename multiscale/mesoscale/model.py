@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from multiscale.mesoscale import energies, pointwise, polynomial
+from multiscale.mesoscale import energies, mode_passes, pointwise, polynomial
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.electrodes import Electrodes
 from multiscale.mesoscale.grid import PAIRS, Grid, Modes
@@ -257,8 +257,8 @@ class FieldModel:
 
     def _apply(self, matrix: Array, modes: Modes, out: Modes) -> None:
         """Write matrices (6, mode) times modes."""
-        rows = pointwise.as_reals(modes), pointwise.as_reals(out)
-        share(pointwise.apply, self.grid.workers, rows[0].shape[1], matrix, *rows)
+        rows = mode_passes.as_reals(modes), mode_passes.as_reals(out)
+        share(mode_passes.apply, self.grid.workers, matrix.shape[1], matrix, *rows)
 
     def preconditioner(self, shift: float) -> Callable[[Array], Array]:
         """Return P -> (A/shift + 1)^(-1/2) P with A gradient and depolarization."""

@@ -1,8 +1,7 @@
 """Compiled passes over the cells of the field model: what happens at a point.
 
-Fields have shape (3, cell) and (6, cell), modes (3, real) as pairs of real numbers; Voigt order
-xx yy zz yz xz xy. The polynomial is that of `multiscale.mesoscale.polynomial`. Every pass works
-on cells start to stop, for `threads.share`.
+Fields have shape (3, cell) and (6, cell); Voigt order xx yy zz yz xz xy. The polynomial is that of
+`multiscale.mesoscale.polynomial`. Every pass works on cells start to stop, for `threads.share`.
 
 A pass loads a block of cells into a small array, works there and stores the block: rows of one
 array at a constant distance are known not to overlap, so that the loops become vector
@@ -134,112 +133,6 @@ def force_strained(
         _store(w, 9, out, first, n)
 
 
-@inlined
-def _multiply(w: Array, m: Array, first: int, n: int) -> None:
-    """Add to rows 0 to 2 of w the symmetric matrices m (6, mode) times rows 3 to 5.
-
-    Items are reals, two for each mode; rows 6 to 11 are written over.
-    """
-    for c in range(6):
-        g = m[c][first // 2 : (first + n) // 2]
-        for i in range(n // 2):
-            w[6 + c, 2 * i] = g[i]
-            w[6 + c, 2 * i + 1] = g[i]
-    for i in range(n):
-        x, y, z = w[3, i], w[4, i], w[5, i]
-        w[0, i] += w[6, i] * x + w[11, i] * y + w[10, i] * z
-        w[1, i] += w[11, i] * x + w[7, i] * y + w[9, i] * z
-        w[2, i] += w[10, i] * x + w[9, i] * y + w[8, i] * z
-
-
-@inlined
-def _clear(w: Array, n: int) -> None:
-    for c in range(3):
-        for i in range(n):
-            w[c, i] = 0
-
-
-@released
-def apply(m: Array, modes: Array, out: Array, start: int, stop: int) -> None:
-    """Write matrix times modes: matrices (6, mode) symmetric in Voigt order, modes (3, real)."""
-    w = np.empty((12, WIDTH), modes.dtype)
-    for first in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - first)
-        _clear(w, n)
-        _load(w, 3, modes, first, n)
-        _multiply(w, m, first, n)
-        _store(w, 0, out, first, n)
-
-
-@released
-def predict(P: Array, N: Array, d: Array, f: Array, out: Array, start: int, stop: int) -> None:
-    """Write d P + f N for modes (3, real) and symmetric matrices (6, mode)."""
-    w = np.empty((12, WIDTH), P.dtype)
-    for first in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - first)
-        _clear(w, n)
-        _load(w, 3, P, first, n)
-        _multiply(w, d, first, n)
-        _load(w, 3, N, first, n)
-        _multiply(w, f, first, n)
-        _store(w, 0, out, first, n)
-
-
-@released
-def correct(P: Array, N: Array, old: Array, m: Array, start: int, stop: int) -> float:
-    """Add m (N - old) to P in place; return the sum of squares of what was added."""
-    w, total = np.empty((15, WIDTH), P.dtype), 0.0
-    for first in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - first)
-        total += _change(w, N, old, m, first, n)
-        for c in range(3):
-            p = P[c][first : first + n]
-            for i in range(n):
-                p[i] += w[c, i]
-    return total
-
-
-@released
-def advance(
-    P: Array,
-    N: Array,
-    old: Array,
-    weights: tuple[Array, Array, Array],
-    out: Array,
-    start: int,
-    stop: int,
-) -> float:
-    """Write d P + f N + m (N - old), weights d, f, m; return the sum of squares of the last."""
-    d, f, m = weights
-    w, total = np.empty((15, WIDTH), P.dtype), 0.0
-    for first in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - first)
-        total += _change(w, N, old, m, first, n)
-        _load(w, 3, N, first, n)
-        _multiply(w, f, first, n)
-        _load(w, 3, P, first, n)
-        _multiply(w, d, first, n)
-        _store(w, 0, out, first, n)
-    return total
-
-
-@inlined
-def _change(w: Array, N: Array, old: Array, m: Array, first: int, n: int) -> float:
-    """Write m (N - old) in rows 0 to 2 of w and return the sum of its squares."""
-    _clear(w, n)
-    _load(w, 3, N, first, n)
-    _load(w, 12, old, first, n)
-    for c in range(3):
-        for i in range(n):
-            w[3 + c, i] -= w[12 + c, i]
-    _multiply(w, m, first, n)
-    total = 0.0
-    for c in range(3):
-        for i in range(n):
-            total += w[c, i] * w[c, i]
-    return total
-
-
 @released
 def flow(
     P: Array,
@@ -283,8 +176,3 @@ def flow(
 def _add(total: Array, weight: float, row: Array) -> None:
     for i in range(row.shape[0]):
         total[i] += weight * row[i]
-
-
-def as_reals(modes: Array) -> Array:
-    """Return modes (m, ...), complex, as a view of real numbers (m, real), pairs side by side."""
-    return modes.reshape(len(modes), -1).view(modes.real.dtype)

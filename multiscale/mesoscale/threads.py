@@ -28,7 +28,7 @@ def share(
     workers : int
         Most threads.
     count : int
-        Items: cells, or reals of the modes of a component.
+        Items: cells or modes.
     *args
         Its other arguments.
     least : int

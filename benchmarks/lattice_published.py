@@ -101,8 +101,8 @@ def report(name: str, temperatures: list[float], start: float, pressure: float =
 def held(T: float) -> None:
     """Print mode and strain of BaTiO3 (WC) in constant fields at -0.005 T GPa, 5 + 15 ps."""
     name = "batio3-wc2010"
-    engine = engine_of(name)
-    bath = ensembles.npt_orthorhombic(ensembles.hydrostatic(-0.005 * T) / units.GPA)
+    p, bath = materials.load(name).lattice.parameters(), ensembles.npt_orthorhombic()
+    engine = ContinuumStrain(p, SIZE, reference_pressure=-0.005 * T / units.GPA)
     for E, wanted in zip((-30e6, -15e6), BATIO3[T], strict=True):
         run = dynamics(
             engine, engine.system(np.array([0.0, 0.0, -0.14])), bath, timestep=STEP,

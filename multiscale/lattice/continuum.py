@@ -38,12 +38,21 @@ class ContinuumStrain(EffectiveHamiltonian):
         Cells along x, y and z.
     local_field : array, shape (n_cells, 3), optional
         See EffectiveHamiltonian.
+    reference_pressure : float
+        p of a term p V0 (eta_xx + eta_yy + eta_zz) in the energy, eV/angstrom^3: what feram calls
+        pressure. It acts on the reference volume; a true pressure belongs to the ensemble.
     """
 
     def __init__(
-        self, parameters: Parameters, size: Size, *, local_field: Array | None = None
+        self,
+        parameters: Parameters,
+        size: Size,
+        *,
+        local_field: Array | None = None,
+        reference_pressure: float = 0.0,
     ) -> None:
         super().__init__(parameters, size, inhomogeneous=False, local_field=local_field)
+        self._work = reference_pressure * self.n_cells * parameters.a0**3
         k = [2 * np.pi * np.fft.fftfreq(n) for n in self.size[:2]]
         k.append(2 * np.pi * np.fft.rfftfreq(self.size[2]))
         waves = np.stack(np.meshgrid(*k, indexing="ij"), -1)
@@ -68,9 +77,13 @@ class ContinuumStrain(EffectiveHamiltonian):
         assert rigid.stress is not None
         parts = [self._strained(u) for u in amplitudes(system)]
         virial = np.stack([np.einsum("ia,ib->ab", u, f) for _, f, u in parts])
+        stretch = cells @ np.linalg.inv(self.reference)
+        virial -= self._work * stretch
         volume = np.abs(np.linalg.det(cells))[:, None, None]
+        gained = np.array([energy for energy, _, _ in parts])
+        gained += self._work * (np.trace(stretch, axis1=-2, axis2=-1) - 3)
         return rigid._replace(
-            energy=rigid.energy + torch.from_numpy(np.array([energy for energy, _, _ in parts])),
+            energy=rigid.energy + torch.from_numpy(gained),
             forces=rigid.forces + torch.from_numpy(np.concatenate([f for _, f, _ in parts])),
             stress=rigid.stress - torch.from_numpy(virial / volume),
         )
@@ -79,7 +92,8 @@ class ContinuumStrain(EffectiveHamiltonian):
         """Return energy, forces and slope by strain; see EffectiveHamiltonian.slopes()."""
         energy, forces, pull = super().slopes(u, strain)
         more, push, _ = self._strained(np.asarray(u))
-        return energy + more, forces + push, pull
+        squeeze = self._work * np.array([1.0, 1, 1, 0, 0, 0])
+        return energy + more + float(squeeze @ strain), forces + push, pull + squeeze
 
     def _strained(self, u: Array) -> tuple[float, Array, Array]:
         """Return the energy that inhomogeneous strain gains in eV, its forces, and u (n, 3)."""

@@ -17,7 +17,7 @@ from multiscale.lattice.minimise import minimise
 
 
 def test_forces_and_stress_are_slopes_of_the_energy():
-    engine, h = ContinuumStrain(PBTIO3, (4, 2, 5)), 1e-5
+    engine, h = ContinuumStrain(PBTIO3, (4, 2, 5), reference_pressure=-0.02), 1e-5
     u = 0.1 * np.random.default_rng(0).standard_normal((40, 3))
     system = engine.system(u, np.array([0.01, 0.02, -0.01, 0, 0, 0]))
     field = torch.tensor([0.0, 0.01, 0.02], dtype=torch.float64)
@@ -81,6 +81,16 @@ def test_statics_work_with_it():
         EffectiveHamiltonian(PBTIO3, (2, 2, 2)), np.tile([0.0, 0.0, 0.3], (8, 1)), free=along
     )
     assert rest.enthalpy == pytest.approx(plain.enthalpy, abs=1e-8)  # one domain: no such strain
+
+
+def test_ferams_pressure_acts_on_the_reference_volume():
+    """At rest without modes: eta = -p V0/(B11 + 2 B12); feram's -5 GPa, example 02: -25.324 meV."""
+    p, cubic = -5 / units.GPA, np.eye(6)[:, :3]
+    engine = ContinuumStrain(BATIO3, (2, 2, 2), reference_pressure=p)
+    rest = minimise(engine, np.zeros((8, 3)), free=cubic)
+    assert rest.enthalpy / 8 == pytest.approx(-0.025324240381, abs=1e-8)
+    wanted = -p * BATIO3.a0**3 / (BATIO3.b11 + 2 * BATIO3.b12)
+    assert_allclose(rest.strain[:3], wanted, rtol=1e-6)
 
 
 def test_shears_are_refused():

@@ -5,6 +5,7 @@ the middle of its cell plus the mode u in angstrom, its charge Z*, its mass that
 displacements of the cells (inhomogeneous strain) follow the modes at once; see acoustic.py.
 """
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from multiscale.atoms.system import Field, Response, System
 from multiscale.lattice import forces as last_pass
 from multiscale.lattice import passes, quadratic
 from multiscale.lattice.crystal import modes
-from multiscale.lattice.parameters import Parameters
+from multiscale.lattice.parameters import SITE, Parameters
 from multiscale.lattice.room import Room
 from multiscale.lattice.shape import Shape, shape_of, stress_of
 from multiscale.lattice.spectral import respond
@@ -62,7 +63,7 @@ class EffectiveHamiltonian:
     Raises
     ------
     ValueError
-        If the size, kinds, local fields or dtype do not fit.
+        If the size, kinds, local fields or dtype do not fit, or a kind has no lower bound.
     """
 
     def __init__(
@@ -122,7 +123,8 @@ class EffectiveHamiltonian:
 
     def longest_timestep(self, amplitude: float = 0.3) -> float:
         """Return the longest stable time step in ps for modes up to an amplitude in angstrom."""
-        return quadratic.longest_timestep(self.parameters, self.parameters.mass, amplitude)
+        kinds, mass = self._kinds_of_cells(), self.parameters.mass
+        return min(quadratic.longest_timestep(p, mass, amplitude) for p in kinds)
 
     def evaluate(
         self,
@@ -259,8 +261,19 @@ class EffectiveHamiltonian:
             self._sites = (system.sites, charges)
         return self._sites[1]
 
+    def _kinds_of_cells(self) -> list[Parameters]:
+        """Return the parameters of each kind; raise ValueError if one has no lower bound."""
+        found = []
+        for n, row in enumerate(self.site):
+            try:
+                found.append(replace(self.parameters, **dict(zip(SITE, row.tolist(), strict=True))))
+            except ValueError as error:
+                raise ValueError(f"cells of kind {n}: {error}") from error
+        return found
+
     def _check(self) -> None:
         N = self.n_cells
+        self._kinds_of_cells()
         if self.kind.shape != (N,) or self.kind.min() < 0 or self.kind.max() >= len(self.site):
             raise ValueError(
                 f"kind has shape {self.kind.shape} and runs to {self.kind.max()}, expected "

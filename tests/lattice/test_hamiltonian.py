@@ -222,6 +222,17 @@ def test_numbers_that_make_no_crystal_are_refused(change, message):
         BATIO3.__class__(**{**BATIO3.__dict__, **change})
 
 
+def test_a_kind_without_a_lower_bound_is_refused_and_a_stiff_one_shortens_the_time_step():
+    site = np.stack([BATIO3.site()] * 2)
+    pure = EffectiveHamiltonian(BATIO3, SIZE).longest_timestep()
+    site[1, 1] *= 4  # alpha
+    kind = np.arange(CELLS) % 2
+    assert EffectiveHamiltonian(BATIO3, SIZE, site=site, kind=kind).longest_timestep() < 0.8 * pure
+    site[1, 1] = 1.0
+    with pytest.raises(ValueError, match=r"cells of kind 1: the energy along \(1, 0, 0\) goes to"):
+        EffectiveHamiltonian(BATIO3, SIZE, site=site, kind=kind)
+
+
 def test_systems_kinds_and_fields_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="expected one for each of 24 cells"):
         EffectiveHamiltonian(BATIO3, SIZE).evaluate(modes(BATIO3, (2, 2, 2)))

@@ -21,7 +21,7 @@ CRYSTAL = {
     "walkers": 8, "timestep": 0.003, "stride": 5, "equilibration": 3.0, "sharpness": 0.5,
 }  # fmt: skip
 FIELDS = (8e6, 12e6, 16e6, 24e6, 32e6)
-FIT = wall_drift.Options(harmonics=8, n_modes=8, duration=300.0)
+FIT = wall_drift.Options(harmonics=8, n_modes=8, duration=300.0, mirror=True)
 
 
 def run_walls():

@@ -28,14 +28,14 @@ class Options(StageOptions, frozen=True):
         None, description="of the cubic reference, angstrom; default: relaxed"
     )
     sizes: tuple[Cells, ...] = Field(
-        ((2, 2, 2), (3, 3, 3), (4, 2, 2)), min_length=1, description="supercells of the data"
+        ((2, 2, 2), (3, 3, 3), (4, 4, 1)), min_length=1, description="supercells of the data"
     )
     temperatures: tuple[Annotated[Kelvin, Field(gt=0)], ...] = Field(
         (300.0, 550.0), min_length=1, description="of the warm crystals, K"
     )
     uniform: NonNegativeInt = Field(90, description="uniform modes to learn from")
     waves: NonNegativeInt = Field(40, description="waves and walls to learn from")
-    warm: NonNegativeInt = Field(120, description="snapshots of warm crystals to learn from")
+    warm: NonNegativeInt = Field(90, description="snapshots of warm crystals to learn from")
     unseen: PositiveInt = Field(100, description="further configurations, for the test alone")
     emphasis: float = Field(
         100.0, gt=0, description="weight of an energy over that of one force component"

@@ -55,7 +55,7 @@ def record_text(ds: xr.Dataset, name: str) -> str:
     bare = Lattice.model_construct(None, **{**numbers, **shape, "j": tuple(j)})
     lines = [*_head(ds, name), "", "[lattice]"]
     lines += [_line(n, v, UNITS[n]) for n, v in numbers.items() if n not in _GIVEN]
-    lines += [f"j = [{', '.join(_quoted(x, _SECOND) for x in j)}]"]
+    lines += ["j = [", *(f"  {_quoted(x, _SECOND)}," for x in j), "]"]
     lines += [_line(n, numbers[n], UNITS[n]) for n in _GIVEN]
     lines += [_line("polar", shape["polar"], "angstrom")]
     lines += [_line("axis_ratio", shape["axis_ratio"], "1")]

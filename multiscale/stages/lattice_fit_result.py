@@ -16,6 +16,7 @@ from multiscale.lattice.matching_design import COEFFICIENTS
 from multiscale.lattice.minimise import minimise
 from multiscale.lattice.parameters import Parameters
 from multiscale.lattice.projection import displacements
+from multiscale.lattice.quadratic import hessian, wave_vectors
 from multiscale.materials import Material
 from multiscale.stages.lattice_fit_data import KINDS, Cubic, Sample
 from multiscale.stages.lattice_fit_errors import Errors, errors_of, rms, variants
@@ -113,6 +114,7 @@ def _parts(found: "Found", seen: Errors, new: Errors) -> dict[str, Any]:
     """Return errors of those learnt from, the unseen, and these kind by kind."""
     kinds = np.array([one.kind for one in found.unseen])
     chosen = {"unseen": np.full(len(kinds), True)} | {f"unseen {k}": kinds == k for k in KINDS}
+    chosen["unseen below cubic"] = new.energy < 0
     parts = {"learnt": seen} | {
         name: Errors(*(values[mask] for values in new)) for name, mask in chosen.items()
     }
@@ -189,6 +191,19 @@ def _wells(
     }
 
 
+def softest_wave(p: Parameters, uniform: bool = False) -> float:
+    """Return the lowest force constant of all waves, or of uniform modes, eV/angstrom^2.
+
+    Parameters
+    ----------
+    p : Parameters
+    uniform : bool
+        Of uniform modes alone.
+    """
+    k = np.zeros((1, 3)) if uniform else wave_vectors((12, 12, 12)).reshape(-1, 3)
+    return float(np.linalg.eigvalsh(hessian(k, p)).min())
+
+
 def _doubts(ds: xr.Dataset, found: "Found", new: Errors) -> xr.Dataset:
     """Does it predict energies, does it fall into the right well, did everything come to rest?"""
     error = rms(new.off)
@@ -204,6 +219,13 @@ def _doubts(ds: xr.Dataset, found: "Found", new: Errors) -> xr.Dataset:
         ds, "depth of the [001] well over the potential's", ratio,
         expected="between 0.9 and 1.1", ok=abs(ratio - 1) < 0.1,
         message="Phases and the transition will be off by as much. Give uniform modes more weight.",
+    )  # fmt: skip
+    waves = softest_wave(found.fit.parameters) - softest_wave(found.fit.parameters, uniform=True)
+    ds = schema.add_trust(
+        ds, "softest wave less the uniform mode", waves, expected="above -0.3 eV/angstrom^2",
+        ok=waves > -0.3,
+        message="Waves that no supercell of the data holds are softer than the polar mode: large "
+        "lattices will not be polar. Add supercells that hold them, such as (4, 4, 1).",
     )  # fmt: skip
     order = np.argsort(ds["well_energy"].values, axis=1)[:, 0]
     ds = schema.add_trust(

@@ -141,7 +141,9 @@ def test_wells_are_those_of_the_potential(fit):
 def test_the_dataset_is_what_the_schema_says_and_is_trusted(fit):
     schema.require(fit, "lattice_fit")
     assert all(doubt.ok for doubt in schema.trust(fit))
-    assert list(fit["part"].values) == ["learnt", "unseen", "unseen uniform", "unseen wave"]
+    assert list(fit["part"].values) == [
+        "learnt", "unseen", "unseen uniform", "unseen wave", "unseen below cubic",
+    ]  # fmt: skip
     assert fit.attrs["centre"] == "Pb"
     assert np.isfinite(fit["variant_error"].sel(variant="without dipoles"))
 

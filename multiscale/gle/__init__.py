@@ -11,6 +11,7 @@ likelihood    of spectra under a passive kernel with its thermal noise
 pursuit       choice and refinement of the modes
 kernels       extract_kernel: kernel, mass, friction with errors
 coupled       extract_coupled_kernel: matrix kernel of several variables
+coupled_errors  its error bars, by steps in the amplitudes themselves
 direct        inversion without a model from (x), (x, v), (x, v, a), for diagnosis
 volterra      its equations of the first and second kind, trapezoid and fourth order
 laplace       passive kernel of correlations, for coarse frames; J-test

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 
+from multiscale.gle.coupled_errors import resampled
 from multiscale.gle.coupled_likelihood import (
     CoupledBath,
     CoupledModel,
@@ -19,7 +20,7 @@ from multiscale.gle.coupled_likelihood import (
     mass_of,
     noise_ratio,
 )
-from multiscale.gle.coupled_pursuit import CoupledFit, pole_amplitudes, pursue, resampled
+from multiscale.gle.coupled_pursuit import CoupledFit, pole_amplitudes, pursue
 from multiscale.gle.diagnosis import coupled_over_identified
 from multiscale.gle.pursuit import Limits
 from multiscale.gle.specification import Specification, specification_check
@@ -98,7 +99,8 @@ def extract_coupled_kernel(  # noqa: PLR0913 (all but four have a default)
     bath = CoupledBath(kT, curvature, mean_force_error)
     fit = pursue(bath, spectra, limits, mass=_mass_guess(spectra, kT, d), n_modes=n_modes)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    samples = [resampled(fit, bath, grouped.average(rng), limits) for _ in range(n_bootstrap)]
+    others = [grouped.average(rng) for _ in range(n_bootstrap)]
+    samples = resampled(fit.model, bath, spectra, others, limits)
     lag = np.arange(0, window * (1 + 1e-9), lag_step or dt)
     specified = coupled_over_identified(fit.model, bath, spectra)
     checks = _checks(fit, bath, spectra, records, dt, window)

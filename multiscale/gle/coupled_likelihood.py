@@ -191,12 +191,19 @@ def atom_gradient(pull: Pull, g: Complex, slope: Complex, omega: Array, kT: floa
 
 
 def evaluate(
-    model: CoupledModel, bath: CoupledBath, spectra: CoupledSpectra, alias: Complex
+    model: CoupledModel,
+    bath: CoupledBath,
+    spectra: CoupledSpectra,
+    alias: Complex,
+    linear: bool = False,
 ) -> Evaluation:
-    """Return -log-likelihood, gradient and expected information of the linear process."""
+    """Return -log-likelihood, gradient and expected information of the linear process.
+
+    linear: in the lower triangles of M and P_j, instead of those of their factors.
+    """
     b = per_bin(model, bath, spectra, alias)
     pull = pull_of(b, spectra, alias)
-    terms = _terms(model, spectra.omega, bath.kT)
+    terms = _terms(model, spectra.omega, bath.kT, linear)
     parts = ((terms.dZ, pull.inertia), (1j * terms.bend, pull.edge), (terms.dS, pull.noise))
     full: Any = sum(np.tensordot(part, matrix, 1) for part, matrix in parts)
     slopes = terms.chain @ np.einsum("pij,pji->p", terms.E, np.real(full))
@@ -218,7 +225,7 @@ class _Terms(NamedTuple):
     chain: Array  # (n_parameters, p)
 
 
-def _terms(model: CoupledModel, omega: Array, kT: float) -> _Terms:
+def _terms(model: CoupledModel, omega: Array, kT: float, linear: bool) -> _Terms:
     d, k, j = len(model.root), model.rate.size, model.decay.size
     basis = _symmetric(d)
     t, nil = len(basis), np.zeros_like(omega)
@@ -234,7 +241,8 @@ def _terms(model: CoupledModel, omega: Array, kT: float) -> _Terms:
     dZ = np.concatenate([mass, theta, 1j * omega * dG])
     bend = np.concatenate([np.tile(-2 * omega + 0j, (t, 1)), 0 * theta, 1j * (dG + omega * bent)])
     dS = np.concatenate([np.tile(nil, (2 * t, 1)), 2 * kT * dG.real])
-    blocks = [_products(model.root), np.eye(t), owner, *(_products(L) for L in model.factor)]
+    products = [np.eye(t) if linear else _products(L) for L in (model.root, *model.factor)]
+    blocks = [products[0], np.eye(t), owner, *products[1:]]
     return _Terms(E, dZ, bend, dS, block_diag(*blocks))
 
 

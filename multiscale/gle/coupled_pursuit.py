@@ -64,17 +64,6 @@ def refine(
     return CoupledFit(now, here.value)
 
 
-def resampled(
-    fit: CoupledFit, bath: CoupledBath, spectra: CoupledSpectra, limits: Limits
-) -> CoupledModel:
-    """Return the model one undamped scoring step from fit towards what other spectra ask for."""
-    here = evaluate(fit.model, bath, spectra, folded(fit.model, bath, spectra))
-    scale = np.sqrt(np.diag(here.scoring)) + 1e-9
-    H = here.scoring / np.outer(scale, scale)
-    step = -np.linalg.lstsq(H, here.gradient / scale, rcond=1e-7)[0] / scale
-    return _inside(pack(fit.model), step, fit.model, limits)
-
-
 def _inside(p: Array, step: Array, like: CoupledModel, limits: Limits) -> CoupledModel:
     """Return the model after a step whose poles move little and stay resolvable."""
     d = len(like.root)

@@ -24,15 +24,16 @@ FIELDS = (8e6, 12e6, 16e6, 24e6, 32e6)
 FIT = wall_drift.Options(harmonics=8, n_modes=8, duration=300.0, mirror=True)
 
 
-def run_walls():
-    """Return paths at rest, 80 ps, and in fields, 40 ps; what a run lacks is NaN."""
-    rest = lattice_walls.run(options=lattice_walls.Options(**CRYSTAL, duration=80.0))
-    driven = lattice_walls.run(
-        options=lattice_walls.Options(**CRYSTAL, duration=40.0, share=0.25, fields=FIELDS)
-    )
-    parts = [part.drop_vars("run") for part in (rest, driven)]
-    joined = xr.concat(parts, "run", data_vars="all", join="outer", combine_attrs="override")
-    return schema.finish("lattice_walls", joined)
+def run_walls(rest=80.0, driven=40.0):
+    """Return paths at rest and in fields, ps; where a run is over they are NaN."""
+    options = lattice_walls.Options(**CRYSTAL, duration=rest)
+    field = {"duration": driven, "share": 0.25, "fields": FIELDS}
+    parts = [lattice_walls.run(options=o) for o in (options, options.model_copy(update=field))]
+    joined = xr.concat(
+        [part.drop_vars("run", errors="ignore") for part in parts], "run", data_vars="minimal",
+        coords="minimal", compat="equals", join="outer", combine_attrs="override",
+    )  # fmt: skip
+    return schema.finish("lattice_walls", joined.assign_coords(run=range(joined.sizes["run"])))
 
 
 def main():

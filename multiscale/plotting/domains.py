@@ -90,7 +90,7 @@ def _telling(P: Array, count: int) -> Array:
     """Return frames between which the mean P and the time change by about equal parts."""
     steps = np.abs(np.diff(P.mean(axis=(2, 3, 4)), axis=0)).sum(axis=1)
     way = np.concatenate([[0.0], np.cumsum(steps / max(steps.sum(), 1e-300) + 0.5 / len(steps))])
-    return np.abs(way[:, None] - np.linspace(0, way[-1], count)).argmin(axis=0)
+    return np.asarray(np.abs(way[:, None] - np.linspace(0, way[-1], count)).argmin(axis=0))
 
 
 def write_film(

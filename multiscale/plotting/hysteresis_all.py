@@ -35,4 +35,6 @@ def all_of(ds: xr.Dataset) -> dict[str, Draw]:
         out["Coercive field against cell size"] = switching.cell_sizes
     if "polarization_field" in ds and max(ds["polarization_field"].shape[2:5]) > 1:
         out["Domains during the last cycle"] = domains.domain_series
+    if "variant_fraction" in ds:
+        out["Variants and walls"] = switching.variants
     return out

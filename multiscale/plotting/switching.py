@@ -136,6 +136,26 @@ def sub_loops(hysteresis: xr.Dataset) -> Figure:
     return style.tell_doubts(figure, hysteresis)
 
 
+def variants(hysteresis: xr.Dataset) -> Figure:
+    """Draw fractions of the variants and the area of walls at the kept moments of a loop."""
+    one = hysteresis.isel(loop=0)
+    figure, axes = style.panels(2, height=2.4, sharex=True)
+    scale, time = style.time_unit(float(one["elapsed"].max()))
+    t = scale * one["snapshot_time"].values
+    for i, name in enumerate(one["variant_name"].values):
+        share = one["variant_fraction"].values[:, i]
+        if np.nan_to_num(share).max() > 0.01:
+            axes[0, 0].plot(t, share, color=f"C{i % 10}", linewidth=1.2, label=str(name))
+    axes[0, 0].set_ylabel("fraction")
+    style.legend(axes[0, 0], ncols=2)
+    for name, label in (("wall_area", "all"), ("charged_wall_area", "charged")):
+        axes[1, 0].plot(t, 1e-9 * one[name].values, linewidth=1.2, label=label)
+    axes[1, 0].set_ylabel("walls (1/nm)")
+    axes[1, 0].set_xlabel(f"time ({time})")
+    style.legend(axes[1, 0])
+    return style.tell_doubts(figure, hysteresis)
+
+
 def overlay(comparison: xr.Dataset) -> Figure:
     """Draw a simulated loop over a measured one, with the numbers of both."""
     figure, axes = style.panels()

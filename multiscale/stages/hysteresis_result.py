@@ -7,8 +7,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from multiscale import schema
+from multiscale.mesoscale.grid import Grid
 from multiscale.stages import hysteresis_analysis as analysis
 from multiscale.stages.hysteresis_checks import PULSED
+from multiscale.stages.hysteresis_domains import domain_numbers
 from multiscale.stages.hysteresis_drive import Protocol as Drive
 from multiscale.stages.hysteresis_measure import Numbers, measure, without_loops
 from multiscale.stages.hysteresis_model import Case, Setup
@@ -71,6 +73,7 @@ def pack(
     ds["strain"] = (("loop", "time", "voigt"), record.strain[None])
     if options.dimension:
         ds = ds.assign(_snapshots(setup, record, E))
+        ds = _with_domains(ds, setup, record, landau["spontaneous_polarization"].values)
     ds = ds.assign_attrs(_attributes(options, landau))
     return judge(schema.finish("hysteresis", ds), setup, options, numbers, landau, gle)
 
@@ -173,6 +176,14 @@ def _snapshots(setup: Setup, record: Kept, E: Array) -> dict[str, xr.Variable]:
         "snapshot_field": xr.Variable(("loop", "snapshot"), E[at][None], {"units": "V/m"}),
         "cell_edge": xr.Variable(("loop", "axis"), 1e10 * spacing[None], {"units": "angstrom"}),
     }
+
+
+def _with_domains(ds: xr.Dataset, setup: Setup, record: Kept, P0: Array) -> xr.Dataset:
+    """Return ds with what the kept fields show of domains."""
+    fields = record.snapshots.reshape(len(record.snapshots), 3, *setup.shape)
+    bulk = setup.bodies
+    grid = Grid(setup.shape, setup.model.spacing) if bulk is None else bulk.first.grid
+    return ds.assign(domain_numbers(fields, grid, P0))
 
 
 def _times(case: Case) -> tuple[Array, Array]:

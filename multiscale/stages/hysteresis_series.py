@@ -22,7 +22,7 @@ from multiscale.mesoscale.growth import (
 
 Array = NDArray[np.float64]
 MODEL_ERROR = 0.01  # relative, of a law; beside the statistical error of each loop
-LEVELS = np.linspace(0.1, 0.9, 17)  # of the amplitude, where branches are compared
+LEVELS = np.linspace(0.02, 0.98, 385)  # of the amplitude, where branches are compared
 
 
 def add_series(ds: xr.Dataset) -> xr.Dataset:
@@ -86,21 +86,31 @@ def _fits(one: xr.Dataset) -> dict[str, float]:
 
 
 def growth_dimension(one: xr.Dataset) -> float:
-    """Return the median d of X = f^-d Phi(E) over the rising branches; NaN without an overlap."""
-    E, P = one["electric_field"].values, _along(one)
-    f = one["frequency"].values
-    period = round(E.shape[1] / max(1.0, float((one["elapsed"][0, -1]) * 1e-12 * f[0])))
+    """Return the median d of X = f^-d Phi(E) over neighbouring frequencies; NaN without overlap.
+
+    Rising branches of the last cycles, where both fractions are between 0.02 and 0.98.
+    """
+    E, P, f = one["electric_field"].values, _along(one), one["frequency"].values
+    period = round(E.shape[1] / max(1.0, float(one["elapsed"][0, -1]) * 1e-12 * f[0]))
     levels = LEVELS * float(one["amplitude"].values.min())
-    phi = np.full((len(f), len(levels)), np.nan)
-    for n in range(len(f)):
-        e, p = E[n, -period - 1 :], P[n, -period - 1 :]
-        low = int(np.argmin(e))
-        branch = slice(0, int(np.argmax(e)) + 1) if low > int(np.argmax(e)) else slice(low, None)
-        top = np.abs(p).max()
-        phi[n] = 0.5 * (1 + np.interp(levels, e[branch], p[branch]) / top)
-    with np.errstate(all="ignore"):
-        d = cyclic_exponent(f, np.where((phi > 0.02) & (phi < 0.98), phi, np.nan))
+    last = zip(E[:, -period - 1 :], P[:, -period - 1 :], strict=True)
+    phi = np.array([_fraction(e, p, levels) for e, p in last])
+    phi = np.where((phi > 0.02) & (phi < 0.98), phi, np.nan)
+    order = np.argsort(f)
+    pairs = [order[i : i + 2] for i in range(len(f) - 1) if f[order[i + 1]] > f[order[i]]]
+    d = np.concatenate([cyclic_exponent(f[pair], phi[pair]) for pair in pairs])
     return float(np.median(d[np.isfinite(d)])) if np.isfinite(d).any() else np.nan
+
+
+def _fraction(E: Array, P: Array, levels: Array) -> Array:
+    """Return the switched fraction at fields on the rising branch, from the lowest field on.
+
+    E and P of a cycle that begins at zero field; the branch runs over the cycle's end.
+    """
+    low = int(np.argmin(E))
+    e, p = np.roll(E[:-1], -low), np.roll(P[:-1], -low)
+    top = int(np.argmax(e))
+    return np.asarray(0.5 * (1 + np.interp(levels, e[: top + 1], p[: top + 1] / np.abs(P).max())))
 
 
 def _along(ds: xr.Dataset) -> Array:

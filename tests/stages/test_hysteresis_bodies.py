@@ -152,6 +152,11 @@ def test_stripes_hold_both_directions_and_a_weak_field_sweeps_their_walls():
     ds = run(**QUIET, model="field-1d", cells=32, start="stripes", amplitude=1e6)
     P = ds["polarization"].values[0, :, 2]
     assert abs(P[0]) < 1e-12
+    names = [n for n in ds["variant_name"].values[0].tolist() if n]
+    shares = ds["variant_fraction"].values[0, :, :7]
+    assert len(names) == 7
+    assert shares.sum(axis=1) == pytest.approx(1)
+    assert shares[:, names.index("[001]")].max() == 1
     assert P.max() == pytest.approx(0.2652 + 1e6 * 8.854e-12 * 192.7, rel=2e-3)  # chi33 of T2
 
 

@@ -6,9 +6,11 @@ import xarray as xr
 
 from multiscale import schema
 from multiscale.mesoscale.wall_model import merz_triangle
+from multiscale.mesoscale.waveforms import triangle
 from multiscale.stages import hysteresis
 from multiscale.stages.hysteresis import Options
 from multiscale.stages.hysteresis_drive import protocol, reversal_fields
+from multiscale.stages.hysteresis_series import growth_dimension
 
 BATIO3 = {"source": "material", "material": "batio3-bell2001", "temperatures": (298.0,)}
 FAST = {"frequencies": (1e9,), "samples_per_cycle": 200, "step_fraction": 0.5}
@@ -227,3 +229,22 @@ def test_a_kernel_that_pumps_energy_is_refused_before_the_first_step():
     kernel = {"inertia": 1e-18, "rates": [10.0, 9.0], "amplitudes": [300.0, -50.0]}
     with pytest.raises(ValueError, match=r"kernel mode 1 has passivity margin -1"):
         run(kinetics="memory", kernel=kernel)
+
+
+@pytest.mark.parametrize("d", [1.0, 2.0, 3.0])
+def test_growth_dimension_is_that_of_planted_collapse(d):
+    """Loops P = 1 - 2 exp(-f^-d Phi(E)), Phi ~ E^4 (Orihara & Ishibashi), on both branches."""
+    f = np.array([1.0, 2.0, 4.0])
+    phase = np.arange(401) / 200
+    E = 1e7 * np.array([triangle(phase, amplitude=1.0, frequency=1.0)] * 3)
+    rising = np.gradient(E[0]) > 0
+    x = np.where(rising, E[0], -E[0]) / 1e7
+    X = 20 * f[:, None] ** -d * np.maximum(x, 0) ** 4
+    P = np.where(rising, 1, -1) * (1 - 2 * np.exp(-X))
+    ds = xr.Dataset(
+        {"electric_field": (("loop", "time"), E), "frequency": ("loop", f),
+         "polarization": (("loop", "time", "axis"), P[..., None] * [0, 0, 1.0]),
+         "elapsed": (("loop", "time"), 1e12 * phase / f[:, None]),
+         "amplitude": ("loop", np.full(3, 1e7))}
+    )  # fmt: skip
+    assert growth_dimension(ds) == pytest.approx(d, rel=0.05)

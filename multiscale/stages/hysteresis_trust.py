@@ -28,7 +28,10 @@ def judge(
     at = where(setup.case)
     if setup.case.protocol.blocks:
         polar = bool(np.abs(landau["spontaneous_polarization"].values).max() > 0)
-        ds = _judge_repetition(_judge_state(ds, at, numbers, polar, setup.case), at, numbers)
+        ds = _judge_state(ds, at, numbers, polar, setup.case)
+        if options.disorder is None:  # a sample with quenched disorder may have an imprint
+            ds = _judge_symmetry(ds, at, numbers)
+        ds = _judge_repetition(ds, at, numbers)
     ds = _judge_reversals(ds, at) if "forc_total" in ds else ds
     ds = _judge_inputs(ds, at, setup, numbers, gle)
     if setup.model.kT > 0 or options.source == "stages":
@@ -40,7 +43,8 @@ def judge_walls(ds: xr.Dataset, walls: WallCase, numbers: Numbers) -> xr.Dataset
     """Return ds with what speaks for and against a loop of moving walls."""
     case, at = walls.case, where(walls.case)
     if case.protocol.blocks:
-        ds = _judge_repetition(_judge_state(ds, at, numbers, True, case), at, numbers)
+        ds = _judge_symmetry(_judge_state(ds, at, numbers, True, case), at, numbers)
+        ds = _judge_repetition(ds, at, numbers)
     if walls.fit is not None:
         used = np.isfinite(numbers.samples.coercive_up).all(axis=1)
         share = float(used.mean()) if used.size else 1.0
@@ -89,9 +93,9 @@ def _judge_state(ds: xr.Dataset, at: str, numbers: Numbers, polar: bool, case: C
     )
 
 
-def _judge_repetition(ds: xr.Dataset, at: str, numbers: Numbers) -> xr.Dataset:
-    """Add whether loops are symmetric under E -> -E and repeat."""
-    best, area = numbers.best, numbers.loops.area
+def _judge_symmetry(ds: xr.Dataset, at: str, numbers: Numbers) -> xr.Dataset:
+    """Add whether loops are symmetric under E -> -E."""
+    best = numbers.best
     if np.isfinite(best.imprint):
         floor = 1e-3 * float(np.abs(ds["electric_field"]).max())
         error = max(best.imprint_stderr, floor) if best.imprint_stderr > 0 else floor
@@ -102,6 +106,12 @@ def _judge_repetition(ds: xr.Dataset, at: str, numbers: Numbers) -> xr.Dataset:
             message="Shift of the loop along E, which should be zero: E -> -E, P -> -P is a "
             "symmetry. If it is not, run more cycles or replicas.",
         )  # fmt: skip
+    return ds
+
+
+def _judge_repetition(ds: xr.Dataset, at: str, numbers: Numbers) -> xr.Dataset:
+    """Add whether loops repeat."""
+    area = numbers.loops.area
     if area.shape[1] > 1:
         change = area[:, -1] - area[:, -2]
         scatter = change.std(ddof=1) / np.sqrt(len(change)) if len(change) > 1 else 0.0

@@ -5,10 +5,10 @@ With f = m dv/dt - F and E(t) = -(<v(t) v(0)> + <F(t) x(0)>/m), for a stationary
   first kind   int_0^t K(t - s) C(s) ds = E'(t) = -<f(t) v(0)>/m
   second kind  K(t) C(0) + int_0^t K(t - s) C'(s) ds = E''(t) = <f(t) a(0)>/m
 C = <v(t) v(0)>. What a record does not hold is differentiated from its correlations: those of x and
-F alone suffice. For a bound coordinate int C = 0, and what a rule of quadrature breaks of that piles
-up as an offset of K: without noise, at 50 frames per period and a window of 18 periods, the second
-kind misses the friction by 110 % with trapezoids and by 0.8 % to fourth order, the first kind by
-2.5 and 0.15 %.
+F alone suffice. For a bound coordinate int C = 0, and what a rule of quadrature breaks of that
+piles up as an offset of K: without noise, at 50 frames per period and a window of 17 periods, the
+second kind misses the friction by 110 % with trapezoids and by 0.8 % to fourth order, the first
+kind by 2.5 and 0.15 %.
 """
 
 from collections.abc import Sequence

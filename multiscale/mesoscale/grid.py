@@ -16,6 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from multiscale.mesoscale import mode_passes
+from multiscale.mesoscale.threads import share
+
 Array = NDArray[Any]  # float32 or float64
 Modes = NDArray[Any]  # complex64 or complex128
 PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
@@ -159,14 +162,12 @@ class Grid:
         It sits in the planes that hold both k and -k, is invisible in P, and would grow from
         round-off with the rate of the linear instability until it swamps everything.
         """
-        (nx, ny, nz), planes = self.shape, {0}
-        if nz % 2 == 0:
-            planes.add(nz // 2)
-        i, j = -np.arange(nx) % nx, -np.arange(ny) % ny
-        for m in planes:
-            plane = modes[..., m]
-            plane += np.conj(plane[:, i][:, :, j])
-            plane *= 0.5
+        nx, _, nz = self.shape
+        reals = modes.view(modes.real.dtype)
+        half = np.array([0.5], reals.dtype)
+        for plane in (0, nz // 2) if nz % 2 == 0 else (0,):
+            args = (reals, plane, half)
+            share(mode_passes.make_real, self.workers, nx // 2 + 1, *args, least=16)
 
     def positions(self) -> NDArray[np.float64]:
         """Return the centres of the cells in the box, m, shape (3, nx, ny, nz)."""

@@ -143,6 +143,26 @@ def _change(w: Array, old: Array, m: Array, first: int, n: int) -> float:
     return total
 
 
+@released
+def make_real(modes: Array, plane: int, half: Array, start: int, stop: int) -> None:
+    """Make a plane of modes (3, nx, ny, real) that holds both k and -k that of a real field.
+
+    half holds 0.5 in the precision of the modes; start and stop count kx from 0 to nx // 2.
+    """
+    nx, ny = modes.shape[1], modes.shape[2]
+    re, im = 2 * plane, 2 * plane + 1
+    for c in range(3):
+        for i in range(start, stop):
+            k = (nx - i) % nx
+            for j in range(ny):
+                m = (ny - j) % ny
+                if i < k or (i == k and j <= m):
+                    a = (modes[c, i, j, re] + modes[c, k, m, re]) * half[0]
+                    b = (modes[c, i, j, im] - modes[c, k, m, im]) * half[0]
+                    modes[c, i, j, re], modes[c, k, m, re] = a, a
+                    modes[c, i, j, im], modes[c, k, m, im] = b, -b
+
+
 def as_reals(modes: Array) -> Array:
     """Return modes (m, ...), complex, as a view of real numbers (m, real), pairs side by side."""
     return modes.reshape(len(modes), -1).view(modes.real.dtype)

@@ -79,6 +79,10 @@ def memory():
             "amplitude_imag": (shape, [[[0.0, np.nan]]]),
             "velocity_autocorrelation": (("temperature", "axis", "lag"), K[None, None] / 10),
             "fdt_residual": (("temperature", "axis", "lag"), 0 * K[None, None]),
+            "fdt_frequency": (("temperature", "axis", "band"), [[[0.1, 1.0, 10.0, np.nan]]]),
+            "fdt_ratio": (("temperature", "axis", "band"), [[[1.1, 0.9, 1.0, np.nan]]]),
+            "fdt_ratio_stderr": (("temperature", "axis", "band"), [[[0.1, 0.1, 0.05, np.nan]]]),
+            "j_p_value": (("temperature", "axis"), [[0.4]]),
         },
         coords=mode,
     )
@@ -120,6 +124,7 @@ DRAWINGS = {
     "kernels": lambda: plotting.kernels(memory()),
     "autocorrelation": lambda: plotting.velocity_autocorrelation(memory()),
     "residual": lambda: plotting.dissipation_residual(memory()),
+    "ratio": lambda: plotting.dissipation_ratio(memory()),
     "loops": lambda: plotting.loops(loops()),
     "butterflies": lambda: plotting.butterflies(loops()),
     "switching_currents": lambda: plotting.switching_currents(timed_loops()),

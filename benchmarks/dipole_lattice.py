@@ -50,13 +50,17 @@ def source_frames(size, kT: float, seed: int, warm: float) -> Iterator[Frame]:
 def gle_frames(
     kernel: LatticeKernel, force: dl.LatticeForce, size, seed: int, warm: float
 ) -> Iterator[Frame]:
-    """Yield u, v and nothing of the GLE, every FRAME, after `warm` ps."""
+    """Yield u, v and nothing of the GLE, every FRAME, after `warm` ps with more friction."""
     rng = np.random.default_rng(seed)
     first = 0.05 * rng.standard_normal((3, *size))
-    run = lattice_trajectory(kernel, force, first, rng, dt=GLE_STEP)
+    hot = kernel._replace(white=kernel.white + 4.0)
+    start = deque(
+        islice(lattice_trajectory(hot, force, first, rng, dt=GLE_STEP), round(warm / GLE_STEP)), 1
+    )[0]
+    run = lattice_trajectory(kernel, force, start.modes, rng, dt=GLE_STEP, velocity=start.velocity)
     every = round(FRAME / GLE_STEP)
     for i, state in enumerate(run, 1):
-        if i % every == 0 and i * GLE_STEP > warm:
+        if i % every == 0:
             yield state.modes, state.velocity, state.velocity
 
 

@@ -42,7 +42,7 @@ NUCLEI = {
 _MEAN = "temperature wave"
 STRUCTURE = {
     "structure_factor": Variable(f"{_MEAN} axis axis_b", "angstrom^2", "structure factor of modes"),
-    "wave_vector": Variable("wave axis", "1", "wave vector times the lattice constant"),
+    "reduced_wave_vector": Variable("wave axis", "1", "wave vector times the lattice constant"),
     "path": Variable("wave", "1", "length along Gamma-X-M-R-Gamma"),
     "felt_stiffness": Variable(
         f"{_MEAN} mode", "eV/angstrom^2", "kT over the eigenvalues of S", finite=False

@@ -174,8 +174,8 @@ def pack(force: LatticeForce, kernel: LatticeKernel, T: float, volume: float) ->
         "coupling_stderr": (("atom", "shell"), error),
         "friction": ("step", friction_between(kernel, steps)),
         "friction_stderr": ("step", spread),
-        "mass": kernel.mass,
-        "mass_stderr": kernel.mass_stderr,
+        "dipole_mass": kernel.mass,
+        "dipole_mass_stderr": kernel.mass_stderr,
         "bath_friction": kernel.white,
         "kelvin": T,
         "cell_volume": volume,
@@ -196,8 +196,8 @@ def unpack(ds: xr.Dataset) -> tuple[LatticeForce, LatticeKernel]:
     return force, LatticeKernel(
         decay[part == 0], decay[part == 1], frequency[part == 1], b,
         np.diag(ds["coupling_stderr"].transpose("atom", "shell").values.ravel() ** 2),
-        float(ds["mass"]), KB * float(ds["kelvin"]), float(ds["bath_friction"]),
-        float(ds["mass_stderr"]),
+        float(ds["dipole_mass"]), KB * float(ds["kelvin"]), float(ds["bath_friction"]),
+        float(ds["dipole_mass_stderr"]),
     )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def _one(one: xr.Dataset, p: Parameters, path: ZonePath) -> xr.Dataset:
     far = correlation_length(S, path)
     data: dict[str, Any] = {
         "structure_factor": (("temperature", "wave", "axis", "axis_b"), S.mean(0)[None]),
-        "wave_vector": (("wave", "axis"), path.wave_vector),
+        "reduced_wave_vector": (("wave", "axis"), path.wave_vector),
         "path": ("wave", path.length),
         "felt_stiffness": (("temperature", "wave", "mode"), felt_stiffness(S.mean(0), kT)[None]),
         "hessian": (("wave", "mode"), np.linalg.eigvalsh(H)),

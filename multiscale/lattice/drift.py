@@ -48,7 +48,7 @@ def signs(u: Array, amplitude: float, sharpness: float = SHARPNESS) -> Array:
     amplitude : float
         About that of a domain, angstrom; a factor of two does not matter.
     sharpness : float
-        Large: a cell counts or not. About 1: the coordinate follows the mode of a cell that turns
+        Large: a cell counts or not. About 0.5: the coordinate follows the mode of a cell that turns
         over, with nearly the same mass everywhere, as an equation of motion needs.
     """
     return np.asarray(np.tanh(sharpness * u / amplitude))

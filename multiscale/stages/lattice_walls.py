@@ -82,7 +82,7 @@ class Options(LatticeOptions, frozen=True):
         0.5, gt=0, lt=1, description="part of the planes that points along the field at the start"
     )
     sharpness: float = Field(
-        4.0, gt=0, le=10, description="4 counts cells; 1 is smooth, as wall_drift needs"
+        4.0, gt=0, le=10, description="4 counts cells; 0.5 is smooth, as wall_drift needs"
     )
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from multiscale.compiled import jit
 from multiscale.lattice.crystal import amplitudes
 from multiscale.lattice.hamiltonian import EffectiveHamiltonian
 from multiscale.lattice.parameters import Parameters
+from multiscale.lattice.shape import shape_of, stress_of
 
 Array = NDArray[np.float64]
 Size = tuple[int, int, int]
@@ -29,7 +30,7 @@ _VOIGT = ((1, 2), (0, 2), (0, 1))
 
 
 class ContinuumStrain(EffectiveHamiltonian):
-    """An effective Hamiltonian whose cells strain as a continuum; for cells with right angles.
+    """An effective Hamiltonian whose cells strain as a continuum.
 
     Parameters
     ----------
@@ -52,51 +53,41 @@ class ContinuumStrain(EffectiveHamiltonian):
         reference_pressure: float = 0.0,
     ) -> None:
         super().__init__(parameters, size, inhomogeneous=False, local_field=local_field)
-        self._work = reference_pressure * self.n_cells * parameters.a0**3
+        work = reference_pressure * self.n_cells * parameters.a0**3
+        self._squeeze = work * np.array([1.0, 1, 1, 0, 0, 0])
         k = [2 * np.pi * np.fft.fftfreq(n) for n in self.size[:2]]
         k.append(2 * np.pi * np.fft.rfftfreq(self.size[2]))
         waves = np.stack(np.meshgrid(*k, indexing="ij"), -1)
         self._response = np.ascontiguousarray(strain_response(waves, parameters).reshape(-1, 6, 6))
 
     def evaluate(self, system: System, electric_field: Field = None, **_: bool) -> Response:
-        """Return energy, forces, stress and dipole; see EffectiveHamiltonian.evaluate().
-
-        Raises
-        ------
-        ValueError
-            If a cell has shears.
-        """
-        cells = system.cell.numpy()
-        if np.any(cells[:, ~np.eye(3, dtype=np.bool_)]):
-            raise ValueError(
-                "the cell has shears, expected right angles for strain of a continuum. Use nvt(), "
-                "npt_orthorhombic() or epitaxial()."
-            )
+        """Return energy, forces, stress and dipole; see EffectiveHamiltonian.evaluate()."""
         rigid = super().evaluate(system, electric_field)
         assert rigid.forces is not None
         assert rigid.stress is not None
-        parts = [self._strained(u) for u in amplitudes(system)]
-        virial = np.stack([np.einsum("ia,ib->ab", u, f) for _, f, u in parts])
-        stretch = cells @ np.linalg.inv(self.reference)
-        virial -= self._work * stretch
-        volume = np.abs(np.linalg.det(cells))[:, None, None]
-        gained = np.array([energy for energy, _, _ in parts])
-        gained += self._work * (np.trace(stretch, axis1=-2, axis2=-1) - 3)
+        inverse = np.linalg.inv(self.reference)
+        energy, forces, stress = [], [], []
+        for x, cell in zip(amplitudes(system), system.cell.numpy(), strict=True):
+            shape = shape_of(cell, inverse)
+            u = x @ shape.turn.T  # in the crystal's frame
+            gain, push = self._strained(u)
+            energy.append(gain + float(self._squeeze @ shape.strain))
+            forces.append(push @ shape.turn)
+            stress.append(stress_of(shape, self._squeeze, u.T @ push))
         return rigid._replace(
-            energy=rigid.energy + torch.from_numpy(gained),
-            forces=rigid.forces + torch.from_numpy(np.concatenate([f for _, f, _ in parts])),
-            stress=rigid.stress - torch.from_numpy(virial / volume),
+            energy=rigid.energy + torch.from_numpy(np.array(energy)),
+            forces=rigid.forces + torch.from_numpy(np.concatenate(forces)),
+            stress=rigid.stress + torch.from_numpy(np.array(stress)),
         )
 
     def slopes(self, u: Array, strain: Array) -> tuple[float, Array, Array]:
         """Return energy, forces and slope by strain; see EffectiveHamiltonian.slopes()."""
         energy, forces, pull = super().slopes(u, strain)
-        more, push, _ = self._strained(np.asarray(u))
-        squeeze = self._work * np.array([1.0, 1, 1, 0, 0, 0])
-        return energy + more + float(squeeze @ strain), forces + push, pull + squeeze
+        more, push = self._strained(np.asarray(u))
+        return energy + more + float(self._squeeze @ strain), forces + push, pull + self._squeeze
 
-    def _strained(self, u: Array) -> tuple[float, Array, Array]:
-        """Return the energy that inhomogeneous strain gains in eV, its forces, and u (n, 3)."""
+    def _strained(self, u: Array) -> tuple[float, Array]:
+        """Return the energy that inhomogeneous strain gains in eV, and its forces (n, 3)."""
         p = self.parameters
         square = u**2
         T = np.empty((6, len(u)))
@@ -111,7 +102,7 @@ class ContinuumStrain(EffectiveHamiltonian):
         for v, (a, b) in enumerate(_VOIGT, start=3):
             forces[:, a] -= p.b4yz * eta[v] * u[:, b]
             forces[:, b] -= p.b4yz * eta[v] * u[:, a]
-        return 0.5 * float((eta * T).sum()), forces, u
+        return 0.5 * float((eta * T).sum()), forces
 
 
 @jit

@@ -40,15 +40,6 @@ class LatticeOptions(SimulationOptions, frozen=True):
     initial: Literal["polar"] = Field("polar", description="start; decided by the stage")
 
     @model_validator(mode="after")
-    def _right_angles(self) -> Self:
-        if self.strain_model == "continuum" and self.ensemble == "npt-flexible":
-            raise ValueError(
-                "ensemble is 'npt-flexible' with strain_model 'continuum', expected right angles: "
-                "'nvt', 'npt-orthorhombic' or 'epitaxial'. Change one of them."
-            )
-        return self
-
-    @model_validator(mode="after")
     def _no_field_of_its_own(self) -> Self:
         if any(self.electric_field):
             raise ValueError(

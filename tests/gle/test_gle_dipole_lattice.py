@@ -69,6 +69,25 @@ def test_every_term_is_the_slope_of_its_energy_and_has_its_divergence():
         assert divergence[t] == pytest.approx(own / (u.size / 3), rel=1e-5, abs=1e-7)
 
 
+def test_force_matching_finds_the_record_from_forces_of_the_lattice_engine():
+    p = materials.load("batio3-wc2010").lattice.parameters()
+    size, exact = (4, 4, 4), dl.force_of_parameters(p)
+    engine = EffectiveHamiltonian(p, size)
+    frames = [field(size, seed) for seed in range(20)]
+    forces = [engine.slopes(u.reshape(3, -1).T, np.zeros(6))[1].T.reshape(u.shape) for u in frames]
+    rng = np.random.default_rng(3)
+    options = {"order": 8, "moduli": exact.moduli, "n_blocks": 10}
+    clean = fit_lattice_force(frames, KT, forces, **options)
+    truth = dict(zip(exact.names, exact.coefficients, strict=True))
+    wanted = np.array([truth[name] for name in clean.names])
+    np.testing.assert_allclose(clean.coefficients, wanted, rtol=1e-4, atol=1e-4)
+    noisy = [f + 0.5 * rng.standard_normal(f.shape) for f in forces]
+    fit = fit_lattice_force(frames, KT, noisy, **options)
+    error = np.sqrt(fit.covariance.diagonal())
+    assert np.abs((fit.coefficients - wanted) / error).max() < 7  # t of 9 degrees, 24 terms
+    assert 0.001 < fit.relative_error < 0.1
+
+
 def test_growth_is_the_energy_of_the_highest_order():
     p = materials.load("batio3-wc2010").lattice.parameters()
     force = dl.force_of_parameters(p, elastic=False)

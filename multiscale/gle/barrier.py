@@ -36,10 +36,12 @@ class Barrier(NamedTuple):
 NO_BARRIER = Barrier(*[float("nan")] * 6)
 
 
-def force_through(x: Array, F: Array) -> Callable[[Array], Array]:
-    """Return the least-squares polynomial F(x) of forces known frame by frame, each (n_frames,)."""
-    few = slice(None, None, max(1, x.size // SHOWN))
-    curve = np.polynomial.Chebyshev.fit(x[few], F[few], DEGREE)
+def force_through(records: Sequence[Array], forces: Sequence[Array]) -> Callable[[Array], Array]:
+    """Return the least-squares polynomial F(x) of forces known frame by frame, (n_frames,) each."""
+    total = sum(x.size for x in records)
+    few = slice(None, None, max(1, total // SHOWN))
+    x, F = (np.concatenate([part[few] for part in parts]) for parts in (records, forces))
+    curve = np.polynomial.Chebyshev.fit(x, F, DEGREE)
     return lambda at: np.asarray(curve(at))
 
 

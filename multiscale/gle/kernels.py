@@ -189,7 +189,7 @@ def _forces(
             f"mean_force has lengths {[F.size for F in forces]}, expected "
             f"{[x.size for x in records]}. Give one value per frame."
         )
-    return force_through(np.concatenate(records), np.concatenate(forces)), forces
+    return force_through(records, forces), forces
 
 
 def _top(force: Push, records: Sequence[Array], slope: float) -> tuple[float, float] | None:

@@ -29,7 +29,7 @@ def test_no_top_gives_nan():
 
 def test_forces_frame_by_frame_show_the_same_top():
     x = np.random.default_rng(0).uniform(-1.4, 1.4, 5000)
-    at, slope = barrier_top(force_through(x, DOUBLE_WELL(x)), -1.3, 1.3)
+    at, slope = barrier_top(force_through([x], [DOUBLE_WELL(x)]), -1.3, 1.3)
     assert at == pytest.approx(0, abs=1e-6)
     assert slope == pytest.approx(12, rel=1e-3)
 

@@ -229,11 +229,10 @@ def _gle(ds: xr.Dataset) -> Iterator[Row]:
             if "j_p_value" in one:
                 freedom = int(one["j_freedom"])
                 note = f"J = {float(one['j_statistic']):.0f} for {freedom} degrees of freedom"
-                p, nan = float(one["j_p_value"]), float("nan")
-                yield Row("p value of the equation", at, p, nan, "", note=note)
+                yield Row("p value of the equation", at, float(one["j_p_value"]), 0, "1", note=note)
             if "passivity_margin" in one:
                 least = float(one["passivity_margin"])
-                yield Row("least Re K(iω)", at, least, float("nan"), "1/ps")
+                yield Row("least Re K(iω)", at, least, 0, "1/ps")
 
 
 def _hysteresis(ds: xr.Dataset) -> Iterator[Row]:

@@ -73,8 +73,22 @@ def inner_tables(module: Any) -> str:
     rows = []
     for name in module.__all__:
         for key, field in getattr(module, name).model_fields.items():
-            rows.append((f"`{name}`", f"`{key}`", _default(field), field.description or ""))
+            unit = _unit(field.annotation, *field.metadata)
+            text = ", ".join(filter(None, (field.description, unit and f"in {unit}")))
+            rows.append((f"`{name}`", f"`{key}`", _default(field), text))
     return _table(("table", "key", "default", "meaning"), rows)
+
+
+def _unit(annotation: Any, *metadata: Any) -> str:
+    """Return the unit in which a field of quantities keeps its number, empty without one."""
+    for item in metadata:
+        if unit := getattr(getattr(item, "func", None), "keywords", {}).get("unit"):
+            return str(unit)
+    for inner in get_args(annotation):
+        first, *rest = get_args(inner) or (inner,)
+        if unit := _unit(first, *rest):
+            return unit
+    return ""
 
 
 def materials_table() -> str:

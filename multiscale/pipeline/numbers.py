@@ -235,6 +235,9 @@ def _gle(ds: xr.Dataset) -> Iterator[Row]:
                 yield Row("least Re K(iω)", at, least, 0, "1/ps")
 
 
+HEADLINES = ("coercive_field", "imprint", "remanent_polarization", "switched_polarization")
+
+
 def _hysteresis(ds: xr.Dataset) -> Iterator[Row]:
     scale, unit = field_unit(float(np.abs(ds["electric_field"].values).max()))
     quantities = (
@@ -247,11 +250,9 @@ def _hysteresis(ds: xr.Dataset) -> Iterator[Row]:
         ("nonswitched polarization", "nonswitched_polarization", 1.0, "C/m²"),
     )
     loops = ds.attrs.get("waveform") not in ("pund", "pulses", "forc")
-    for n in range(ds.sizes["loop"]):
-        one = ds.isel(loop=n)
-        at, frequency = f"{float(one['temperature']):g} K", hertz(float(one["frequency"]))
-        if "half_length" in one:
-            at += f", {1e9 * float(one['half_length']):g} nm"
+    for one in (ds.isel(loop=n) for n in range(ds.sizes["loop"])):
+        size = f", {1e9 * float(one['half_length']):g} nm" if "half_length" in one else ""
+        at, frequency = f"{float(one['temperature']):g} K{size}", hertz(float(one["frequency"]))
         state = "switched" if bool(one["switched"]) else "does not switch"
         notes = {"coercive_field": str(one["state"].values) if "state" in one else state}
         for what, name, factor, unit_name in quantities:
@@ -289,14 +290,10 @@ def _lattice_fit(ds: xr.Dataset) -> Iterator[Row]:
         yield Row(f"lattice {name}", "", value, error, unit)
 
 
-HEADLINES = ("coercive_field", "imprint", "remanent_polarization", "switched_polarization")
-
-
 def symmetry(errors: float) -> str:
     """Return what an imprint of so many standard errors says about E -> -E."""
-    if abs(errors) <= 2:
-        return "E → -E symmetric within error"
-    return f"{abs(errors):.1f} errors from E → -E symmetry"
+    far = f"{abs(errors):.1f} errors from E → -E symmetry"
+    return "E → -E symmetric within error" if abs(errors) <= 2 else far
 
 
 def _value(ds: xr.Dataset, name: str, **where: int) -> float:

@@ -19,10 +19,15 @@ def mass_guess(spectra: Spectra, kT: float) -> float:
     return float(kT * np.pi / np.sum(width * spectra.omega**2 * spectra.xx))
 
 
-def relaxation_time(spectra: Spectra) -> float:
-    """Return the integral correlation time of x, ps, from its spectrum at zero frequency."""
+def relaxation_time(spectra: Spectra, below: float) -> float:
+    """Return the integral correlation time of x, ps, from its spectrum below a frequency, 1/ps.
+
+    A mean over that band, whatever the bins: a drift lies in its first frequencies only.
+    """
     variance = np.sum(np.gradient(spectra.omega) * spectra.xx) / np.pi
-    return float(0.5 * np.mean(spectra.xx[:3]) / variance)
+    low = spectra.omega < max(below, spectra.omega[0] * 1.001)
+    level = np.sum((spectra.weight * spectra.xx)[low]) / np.sum(spectra.weight[low])
+    return float(0.5 * level / variance)
 
 
 def fit_checks(

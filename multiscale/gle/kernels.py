@@ -140,7 +140,7 @@ def extract_kernel(  # noqa: PLR0913 (every argument but three has a default)
     top = _top(push, records, slope) or barrier
     specified = over_identified(fit.model, bath, spectra)
     checks = (
-        drift_check(records, relaxation_time(spectra), dt),
+        drift_check(records, relaxation_time(spectra, 3 * width), dt),
         thermal_check(records),
         mass_check(fit.model.mass / mass_guess(spectra, kT)),
         *fit_checks(fit.model, bath, spectra, window, dt),

@@ -30,11 +30,12 @@ from multiscale.lattice.scans import Plateau, scan
 SIZE = (12, 12, 12)
 STEP = 0.002  # ps
 CORNERS = "--corners" in sys.argv
-ZVR = {  # T: P/V0 along z, strain across and along it; BaTiO3 of 1995, example 03, heating
-    250.0: (0.2932, None, None),
-    265.0: (0.2850, None, None),
-    300.0: (0.2493, 0.01086, 0.01810),
-    350.0: (0.0, 0.01275, 0.01275),
+ZVR = {  # T: start, then P V/V0 per axis and the strains of feram; BaTiO3 of 1995, example 03
+    170.0: ((0.09, 0.09, 0.09), 0.2391, (0.01440,)),
+    215.0: ((0.1, 0.1, 0.0), 0.2565, (0.01673, 0.00844)),
+    265.0: ((0.0, 0.0, 0.11), 0.2850, ()),
+    300.0: ((0.0, 0.0, 0.1), 0.2493, (0.01086, 0.01810)),
+    350.0: ((0.0, 0.0, 0.0), 0.0, (0.01275,)),
 }
 PBTIO3 = {  # T: u_z in angstrom, strain across and along it
     298.0: (0.30496, -0.011118, 0.056114),
@@ -60,12 +61,10 @@ def engine_of(name: str) -> EffectiveHamiltonian:
     return make(parameters, SIZE)
 
 
-def heated(
-    name: str, temperatures: list[float], start: float, pressure: float = 0.0
-) -> Iterator[Plateau]:
+def heated(name: str, temperatures: list[float], start: float) -> Iterator[Plateau]:
     """Yield plateaus of 10 + 20 ps from one domain along z at the first temperature."""
     engine = engine_of(name)
-    bath = ensembles.npt_orthorhombic(ensembles.hydrostatic(pressure) / units.GPA)
+    bath = ensembles.npt_orthorhombic()
     yield from scan(
         engine, engine.system(np.array([0.0, 0.0, start])), bath, temperatures, timestep=STEP,
         equilibration=5000, steps=10000, stride=20, generator=np.random.default_rng(0),
@@ -80,9 +79,9 @@ def mode(plateau: Plateau, name: str) -> NDArray[np.float64]:
     return (plateau.polarization * volume[:, None]).mean(0) / p.charge / units.C_PER_M2
 
 
-def report(name: str, temperatures: list[float], start: float, pressure: float = 0.0) -> None:
+def report(name: str, temperatures: list[float], start: float) -> None:
     """Print mode and strain of a heated crystal, beside feram's where known."""
-    for plateau in heated(name, temperatures, start, pressure):
+    for plateau in heated(name, temperatures, start):
         u, eta = mode(plateau, name), plateau.strain.mean(0)[:3]
         line = {
             "record": name, "T": plateau.temperature, "u": u.round(4).tolist(),
@@ -91,11 +90,25 @@ def report(name: str, temperatures: list[float], start: float, pressure: float =
         if name == "pbtio3-feram" and plateau.temperature in PBTIO3:
             wanted = PBTIO3[plateau.temperature]
             line |= {"feram": wanted, "u_over_feram": round(u[2] / wanted[0], 4)}
-        if name == "batio3-zvr1995":
-            p = materials.load(name).lattice.parameters()
-            P = u[2] * p.charge / p.a0**3 * units.C_PER_M2
-            line |= {"feram": ZVR[plateau.temperature], "P_over_V0": round(P, 4)}
         print(json.dumps(line), flush=True)
+
+
+def zvr() -> None:
+    """Print P V/V0 and strains of BaTiO3 of 1995 in its phases, all six strains free."""
+    p = materials.load("batio3-zvr1995").lattice.parameters()
+    engine = ContinuumStrain(p, SIZE, reference_pressure=-5 / units.GPA)
+    for T, (start, P, strains) in ZVR.items():
+        (plateau,) = scan(
+            engine, engine.system(np.array(start)), ensembles.npt_flexible(), [T], timestep=0.003,
+            equilibration=2500, steps=6000, stride=20, generator=np.random.default_rng(0),
+            reference=engine.reference,
+        )  # fmt: skip
+        volume = np.prod(1 + plateau.strain[:, :3], 1)[:, None]
+        print(json.dumps({
+            "record": "batio3-zvr1995", "T": T, "feram": (P, strains),
+            "P_over_V0": (plateau.polarization * volume).mean(0).round(4).tolist(),
+            "strain": plateau.strain.mean(0).round(5).tolist(),
+        }), flush=True)  # fmt: skip
 
 
 def held(T: float) -> None:
@@ -163,7 +176,7 @@ def main() -> None:
     if "pbtio3" in chosen:
         report("pbtio3-feram", [*PBTIO3, 660.0, 670.0, 680.0, 690.0, 700.0], 0.3)
     if "zvr" in chosen:
-        report("batio3-zvr1995", list(ZVR), 0.11, -5.0)
+        zvr()
     if "batio3" in chosen:
         for T in BATIO3:
             held(T)

@@ -19,7 +19,8 @@ from multiscale.lattice.parameters import COULOMB, Parameters
 from multiscale.lattice.quadratic import interaction_matrix
 
 Array = NDArray[np.float64]
-_RAISE = 1e-2  # eV: what the least k4 that is tried adds at the largest mode seen
+_LEAST = 1e-2  # eV: what the least k4 that is tried adds at the largest mode seen
+_STEP, _RAISES = 1.25, 16
 _FAR = 4.0  # times the largest mode seen: how far a lower state is looked for
 _HIGHER = ("k1", "k2", "k3", "k4")
 _NO_DIPOLES = 1e9  # eps_inf of a fit without them
@@ -62,8 +63,13 @@ def fit(groups: Sequence[Data], known: Known) -> Fit:
         If the data do not determine it, or no lower bound is found.
     """
     largest = max(float(np.linalg.norm(g.modes, axis=-1).max()) for g in groups)
-    for held in _trials(known, largest):
+    eighth = 0.0
+    for held in _trials(known):
+        if "k4" in held:  # raised from what the regression without the anisotropic terms found
+            eighth = max(_STEP * eighth, _LEAST / largest**8)
+            held = {**held, "k4": eighth}  # noqa: PLW2901
         found = _with_dipoles(groups, known, held)
+        eighth = float(found.coefficient[COEFFICIENTS.index("k4")])
         p = _parameters(found.coefficient, known)
         if p is not None and not escapes(p, largest):
             return Fit(p, found, held)
@@ -100,16 +106,14 @@ def vector_of(p: Parameters) -> Array:
     return np.array(values, np.float64)
 
 
-def _trials(known: Known, largest: float) -> Iterator[dict[str, float]]:
-    """Yield what is held: nothing of the eighth order, anisotropic terms, k4 at rising values."""
+def _trials(known: Known) -> Iterator[dict[str, float]]:
+    """Yield what is held: nothing of the eighth order, anisotropic terms, then k4 as well."""
     if known.order == 4:
         yield dict.fromkeys(_HIGHER, 0.0)
         return
-    yield {}
-    yield {"k3": 0.0}
-    yield {"k2": 0.0, "k3": 0.0}
-    for step in range(12):
-        yield {"k4": _RAISE * 2**step / largest**8}
+    yield from ({}, {"k3": 0.0}, {"k2": 0.0, "k3": 0.0})
+    for _ in range(_RAISES):
+        yield {"k2": 0.0, "k3": 0.0, "k4": 0.0}
 
 
 def _with_dipoles(groups: Sequence[Data], known: Known, held: Mapping[str, float]) -> Match:

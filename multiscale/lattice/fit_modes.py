@@ -20,6 +20,7 @@ from multiscale.lattice.projection import displacements, seen
 
 Array = NDArray[np.float64]
 Size = tuple[int, int, int]
+_HIGH = 0.06  # eV per cell above the cubic crystal: uniform modes beyond are drawn anew
 _AXES = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 1]]) / np.sqrt([[1], [2], [3]])
 
 
@@ -90,8 +91,8 @@ def uniform_modes(
 ) -> Iterator[tuple[Array, Array]]:
     """Yield uniform modes up to an amplitude with strains about those at rest.
 
-    A third lies along cubic axes, the others anywhere; strains are 0.6 to 1.1 times those at rest
-    plus noise.
+    A third lies along [001], [011] and [111] with the strain at rest: the valleys in which the
+    wells are. The others lie anywhere, with strains of 0.6 to 1.1 times those at rest plus noise.
 
     Parameters
     ----------
@@ -107,11 +108,16 @@ def uniform_modes(
     """
 
     def draw(i: int) -> tuple[Array, Array]:
-        along = _AXES[i // 3 % 3] if i % 3 == 0 else _direction(generator)
+        valley = i % 3 == 0
+        along = _AXES[i // 3 % 3] if valley else _direction(generator)
         u = np.tile(along * generator.uniform(0, amplitude), (int(np.prod(at.size)), 1))
-        rest = relax(at, u, np.zeros(6), free_strain=True, tolerance=5e-3).strain
+        found = relax(at, u, np.zeros(6), free_strain=True, tolerance=5e-3)
+        if found.energy > _HIGH * len(u):
+            raise NotAtRestError("the crystal is not found there, expected lower energies.")
+        if valley:
+            return u, found.strain
         noise = spread * generator.standard_normal(6)
-        return u, rest * generator.uniform(0.6, 1.1) + noise
+        return u, found.strain * generator.uniform(0.6, 1.1) + noise
 
     return _enough(draw, count)
 

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Size = tuple[int, int, int]
 KINDS = ("uniform", "wave", "warm")
 ONE: Size = (1, 1, 1)
+_VALLEY, _AT_REST = 10.0, 0.05  # the valleys hold the wells; eV per cell
 _WIDER = 1.3  # far beyond the wells, or the eighth order makes wells of its own there
 
 
@@ -155,10 +156,18 @@ def groups_of(
     """
     sizes = dict.fromkeys(one.size for one in samples)
     lowest = min(one.relaxed.energy / int(np.prod(one.size)) for one in samples)
-    return [
-        gather(at[s], [one.relaxed for one in samples if one.size == s], soft, lowest)
-        for s in sizes
-    ]
+    out = []
+    for size in sizes:
+        own = [one for one in samples if one.size == size]
+        data = gather(at[size], [one.relaxed for one in own], soft, lowest)
+        out.append(data._replace(weight=data.weight * [_count(one) for one in own]))
+    return out
+
+
+def _count(sample: Sample) -> float:
+    """Return how often a sample counts: uniform modes with the strain at rest more than others."""
+    at_rest = float(np.abs(sample.relaxed.pull).max()) < _AT_REST * int(np.prod(sample.size))
+    return _VALLEY if sample.kind == "uniform" and at_rest else 1.0
 
 
 def _starts(

@@ -20,7 +20,7 @@ BORDER = {
     "schema", "schema_dipoles", "schema_gradient", "schema_landau", "schema_lattice",
     "schema_lattice_fit",
     "schema_tables",
-    "schema_variables", "schema_walls", "materials",
+    "schema_spectra", "schema_variables", "schema_walls", "materials",
     "records",
     "records_landau", "records_lattice", "records_units", "stages",
 }  # fmt: skip

@@ -151,6 +151,8 @@ def test_compiled_functions_that_another_one_calls_are_copied_into_it():
     """Or their bits depend on whether the caller comes from the cache (compiled.inlined)."""
     functions = compiled_functions()
     called = set().union(*(names for _, names in functions.values()))
-    assert not [name for name, (mark, _) in functions.items() if mark != "inlined" and name in called]
+    assert not [
+        name for name, (mark, _) in functions.items() if mark != "inlined" and name in called
+    ]
     assert len(functions) > 50
     assert "atoms/fused.py:gather" in called

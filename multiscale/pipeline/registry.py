@@ -10,8 +10,18 @@ Registry = Mapping[str, str]
 STAGES: Registry = {
     name: f"multiscale.stages.{name}"
     for name in (
-        "md", "spectra", "metad", "mean_force", "landau", "gle", "hysteresis", "lattice_fit",
-        "lattice_walls", "wall_drift", "lattice_loops", "lattice_nuclei",
+        "md",
+        "spectra",
+        "metad",
+        "mean_force",
+        "landau",
+        "gle",
+        "hysteresis",
+        "lattice_fit",
+        "lattice_walls",
+        "wall_drift",
+        "lattice_loops",
+        "lattice_nuclei",
     )
 }
 

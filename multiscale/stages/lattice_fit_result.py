@@ -224,8 +224,9 @@ def _doubts(ds: xr.Dataset, found: "Found", new: Errors) -> xr.Dataset:
     ds = schema.add_trust(
         ds, "softest wave less the uniform mode", waves, expected="above -0.3 eV/angstrom^2",
         ok=waves > -0.3,
-        message="Waves that no supercell of the data holds are softer than the polar mode: large "
-        "lattices will not be polar. Add supercells that hold them, such as (4, 4, 1).",
+        message="Waves are softer than the polar mode, which large lattices may follow into "
+        "modulated states. Add supercells that hold these waves, such as (4, 4, 1); if that does "
+        "not help, seven constants cannot hold the potential's dispersion.",
     )  # fmt: skip
     order = np.argsort(ds["well_energy"].values, axis=1)[:, 0]
     ds = schema.add_trust(

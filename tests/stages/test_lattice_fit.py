@@ -21,6 +21,10 @@ from multiscale.lattice.projection import (
     modes_of,
     seen,
 )
+from multiscale.pipeline import store
+from multiscale.pipeline.lattice_fits import summary, write_record
+from multiscale.pipeline.numbers import numbers
+from multiscale.plotting import fitted_lattice
 from multiscale.stages import lattice_fit, md
 from multiscale.stages.lattice_fit_record import record_of, record_text
 
@@ -244,3 +248,19 @@ def test_materials_without_cubic_atoms_are_refused():
 def test_units_of_the_fit_are_those_of_the_record(fit):
     unit = dict(zip(fit["parameter"].values, fit["parameter_units"].values, strict=True))
     assert (unit["b44"], unit["k4"], unit["eps_inf"]) == ("eV", "eV/angstrom^8", "1")
+
+
+def test_files_become_records_figures_and_lines(fit, tmp_path):
+    store.save(fit, tmp_path / "fit.nc")
+    written = write_record(tmp_path / "fit.nc", tmp_path / "own.toml")
+    assert materials.load(written).lattice == record_of(fit, "own").lattice
+    with pytest.raises(ValueError, match=r"expected a name that ends in .toml"):
+        write_record(tmp_path / "fit.nc", tmp_path / "own.txt")
+    lines = summary(fit)
+    assert lines[1].startswith("unseen: energy")
+    assert any(line.startswith("well [001]: potential -") for line in lines)
+    figure = fitted_lattice(fit)
+    assert [ax.get_xlabel() for ax in figure.axes[:2]] == [
+        "potential (meV per cell)", "displacements beside the modes (Å)",
+    ]  # fmt: skip
+    assert {row.what for row in numbers("lattice_fit", fit)} >= {"energy error, unseen"}

@@ -19,8 +19,8 @@ from multiscale.lattice.parameters import COULOMB, Parameters
 from multiscale.lattice.quadratic import interaction_matrix
 
 Array = NDArray[np.float64]
-_LEAST = 1e-2  # eV: what the least k4 that is tried adds at the largest mode seen
-_STEP, _RAISES = 1.25, 16
+_LEAST = 0.05  # eV: what the least k4 that is tried adds at the largest mode seen
+_STEP, _RAISES = 1.3, 30
 _FAR = 4.0  # times the largest mode seen: how far a lower state is looked for
 _HIGHER = ("k1", "k2", "k3", "k4")
 _NO_DIPOLES = 1e9  # eps_inf of a fit without them

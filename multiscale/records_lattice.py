@@ -1,6 +1,6 @@
 """The lattice section of a material record: an effective Hamiltonian and its check value."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import model_validator
@@ -32,9 +32,11 @@ class Lattice(Table, frozen=True):
     """An effective Hamiltonian in the form of Zhong, Vanderbilt and Rabe; see lattice.parameters.
 
     `polar` is the amplitude in angstrom of the mode that a polar run starts from, `axis_ratio` that
-    of its cell.
+    of its cell. `strain_model` is how single cells strain in what the parameters were made for: by
+    their corners (Zhong, Vanderbilt, Rabe), or as a continuum (feram).
     """
 
+    strain_model: Literal["corners", "continuum"] = "corners"
     a0: Length
     kappa2: Second
     alpha: Fourth
@@ -87,7 +89,7 @@ class Lattice(Table, frozen=True):
 
     def numbers(self) -> dict[str, Any]:
         """Return what Parameters takes."""
-        return self.model_dump(exclude={"polar", "axis_ratio", "check"})
+        return self.model_dump(exclude={"polar", "axis_ratio", "check", "strain_model"})
 
     def structure(self) -> Structure:
         """Return the lattice of modes as a structure: one particle in the middle of each cell."""

@@ -166,7 +166,8 @@ def static_wall(
     ValueError
         If a word is unknown, the lattice is too thin, or the walls met.
     """
-    from multiscale.lattice import EffectiveHamiltonian, walls  # noqa: PLC0415 - torch is heavy
+    from multiscale.lattice import walls  # noqa: PLC0415 - torch is heavy
+    from multiscale.stages.lattice_engine import hamiltonian_of  # noqa: PLC0415
 
     if kind not in ("180", "90") or centre not in ("between", "on"):
         raise ValueError(
@@ -174,7 +175,7 @@ def static_wall(
             "Correct them."
         )
     size = (cells, 1, 1) if kind == "180" else (cells, cells, 1)
-    engine = EffectiveHamiltonian.from_record(materials.load(material), size)
+    engine = hamiltonian_of(materials.load(material), size)
     p = parse_quantity(pressure, "GPa") / units.GPA
     found = walls.wall_energy(
         engine, cast(walls.Kind, kind), centre=cast(walls.Centre, centre), pressure=p

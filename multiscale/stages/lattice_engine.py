@@ -1,16 +1,20 @@
 """The effective Hamiltonian of a material record as what drives a stage: potential = "lattice"."""
 
+from typing import Literal
+
 import ase
 import numpy as np
 
 from multiscale import materials, units
 from multiscale.lattice import EffectiveHamiltonian
+from multiscale.lattice.continuum import ContinuumStrain
 from multiscale.lattice.quadratic import longest_cell_timestep
 from multiscale.lattice.walls import two_walls
 from multiscale.materials import Material
 
 LATTICE = "lattice"
 Size = tuple[int, int, int]
+StrainModel = Literal["record", "corners", "continuum"]
 
 
 def check_lattice(potential: str, material: Material) -> None:
@@ -59,6 +63,33 @@ def check_cell(material: Material, timestep: float, kT: float, barostat_time: fl
         )
 
 
+def hamiltonian_of(
+    material: Material, size: Size, strain_model: StrainModel = "record"
+) -> EffectiveHamiltonian:
+    """Return the effective Hamiltonian of a record on a lattice, its cells strained as asked.
+
+    Parameters
+    ----------
+    material : Material
+        With a lattice section.
+    size : three ints
+        Cells along x, y and z.
+    strain_model : str
+        corners, continuum, or what the record says.
+
+    Raises
+    ------
+    ValueError
+        If the record has no lattice section.
+    """
+    known = material.lattice
+    if known is None:
+        return EffectiveHamiltonian.from_record(material, size)  # which refuses it
+    if (known.strain_model if strain_model == "record" else strain_model) == "corners":
+        return EffectiveHamiltonian.from_record(material, size)
+    return ContinuumStrain(known.parameters(), size)
+
+
 def lattice_engine(material: Material, size: Size, timestep: float) -> EffectiveHamiltonian:
     """Return the effective Hamiltonian of a record on a lattice, after a look at the time step.
 
@@ -76,7 +107,7 @@ def lattice_engine(material: Material, size: Size, timestep: float) -> Effective
     ValueError
         If the time step is beyond what the stiffest mode allows.
     """
-    engine = EffectiveHamiltonian.from_record(material, size)
+    engine = hamiltonian_of(material, size)
     limit = engine.longest_timestep()
     if timestep >= limit:
         raise ValueError(

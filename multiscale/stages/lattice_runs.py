@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 from multiscale import materials, schema, units
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.generators import pack_generators, unpack_generators
-from multiscale.lattice.continuum import ContinuumStrain
+from multiscale.stages.lattice_engine import StrainModel, hamiltonian_of
 from multiscale.stages.options import Checkpoint, GigaPascal, Progress
 from multiscale.stages.simulation import SimulationOptions, Walkers, prepare
 
@@ -32,10 +32,10 @@ class LatticeOptions(SimulationOptions, frozen=True):
     )
     walkers: PositiveInt = Field(2, description="independent lattices in each run")
     pressure: GigaPascal = Field(-4.8, description="target pressure, GPa; see the record's notes")
-    strain_model: Literal["corners", "continuum"] = Field(
-        "corners",
-        description="strain of single cells: from their corners (Zhong, Vanderbilt, Rabe), or that "
-        "of a continuum, as feram takes it",
+    strain_model: StrainModel = Field(
+        "record",
+        description="strain of single cells: from their corners (Zhong, Vanderbilt, Rabe), that "
+        "of a continuum, as feram takes it, or what the record is made for",
     )
     initial: Literal["polar"] = Field("polar", description="start; decided by the stage")
 
@@ -75,11 +75,10 @@ def lattice_walkers(options: LatticeOptions, temperature: float, u: Array) -> Wa
     home = torch.einsum("ia,iab->ib", system.sites.scaled, system.cell[system.system_index])
     modes = torch.from_numpy(np.tile(u, (options.walkers, 1)))
     walkers = walkers._replace(system=system.replace(positions=home + modes))
-    if options.strain_model == "corners":
+    if options.strain_model == "record":
         return walkers
-    record = require_lattice(options.material).lattice
-    assert record is not None
-    return walkers._replace(engine=ContinuumStrain(record.parameters(), options.size))
+    record = require_lattice(options.material)
+    return walkers._replace(engine=hamiltonian_of(record, options.size, options.strain_model))
 
 
 def require_lattice(name: str) -> materials.Material:

@@ -5,7 +5,9 @@ import pytest
 
 from multiscale import materials
 from multiscale.lattice import amplitudes
+from multiscale.lattice.continuum import ContinuumStrain
 from multiscale.stages import md, metad
+from multiscale.stages.lattice_engine import StrainModel, hamiltonian_of, lattice_engine
 from multiscale.stages.simulation import SimulationOptions, prepare
 
 BATIO3 = {"potential": "lattice", "material": "batio3-zvr1995", "size": (4, 4, 4), "walkers": 1}
@@ -83,3 +85,23 @@ def test_a_start_with_walls_is_half_up_and_half_down():
         prepare(SimulationOptions(**options, size=(8, 2, 2)), 300.0)
     with pytest.raises(ValueError, match="expected a lattice of modes"):
         prepare(SimulationOptions(initial="walls"), 300.0)
+
+
+def test_cells_strain_as_the_record_is_made_for():
+    """feram's sets as a continuum, in md too; that of Zhong, Vanderbilt and Rabe by corners."""
+    stripes = np.zeros((4, 4, 4, 3))
+    stripes[:2, ..., 2], stripes[2:, ..., 2] = 0.2, -0.2
+    stripes[:, :2, :, 0] = 0.1
+
+    def energy(name: str, model: StrainModel) -> float:
+        engine = hamiltonian_of(materials.load(name), (4, 4, 4), model)
+        return float(engine.evaluate(engine.system(stripes.reshape(-1, 3))).energy)
+
+    for name, own, other in (
+        ("pbtio3-feram", "continuum", "corners"),
+        ("batio3-zvr1995", "corners", "continuum"),
+    ):
+        assert energy(name, "record") == energy(name, own)
+        assert energy(name, "record") != pytest.approx(energy(name, other), rel=1e-4)
+    engine = lattice_engine(materials.load("batio3-wc2010"), (4, 4, 4), 0.002)
+    assert isinstance(engine, ContinuumStrain)

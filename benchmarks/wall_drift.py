@@ -17,7 +17,8 @@ from multiscale.pipeline import store
 from multiscale.stages import lattice_walls, wall_drift
 
 CRYSTAL = {
-    "material": "pbtio3-feram", "strain_model": "corners", "pressure": 0.0, "size": (24, 4, 4), "temperatures": (450.0,),
+    "material": "pbtio3-feram", "strain_model": "corners", "pressure": 0.0,
+    "size": (24, 4, 4), "temperatures": (450.0,),
     "walkers": 8, "timestep": 0.003, "stride": 5, "equilibration": 3.0, "sharpness": 0.5,
 }  # fmt: skip
 FIELDS = (8e6, 12e6, 16e6, 24e6, 32e6)

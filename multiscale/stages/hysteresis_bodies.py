@@ -109,7 +109,7 @@ def _box(
 ) -> FieldModel:
     side = float(np.sqrt(row.cross_section))
     R = orientation(options.normal, options.along)
-    grid = Grid(shape_of(options, row.spacing), (row.spacing, side, side), R)
+    grid = Grid(shape_of(options, row.spacing), (row.spacing, side, side), R, options.workers)
     load = series_load(options)
     plates = None if load is None else Electrodes(load.axis, load.series_capacitance)
     eps = row.background_permittivity
@@ -117,7 +117,8 @@ def _box(
     return FieldModel(
         grid, a, row.gradient, elastic,
         options.permittivity if plates is not None else eps,
-        plates, field, curvature, kT=row.kT,
+        plates, field, curvature, kT=row.kT, single=options.precision == "single",
+        differences=options.differences,
     )  # fmt: skip
 
 
@@ -137,9 +138,12 @@ def _film(
             "random fields and defects only. Take a box, or leave it out."
         )
     length = film.extrapolation_length
+    below = film.substrate
+    if isinstance(below, tuple):
+        below = (1e9 * below[0], 1e9 * below[1], 1e9 * below[2])
     return FilmModel(
         shape, edges, a, row.gradient, options.permittivity, (both[0], both[1]),
-        np.inf if length is None else length * 1e-10, elastic, field,
+        np.inf if length is None else length * 1e-10, elastic, field, below,
     )  # fmt: skip
 
 

@@ -114,6 +114,11 @@ def check_parts(o: "Options") -> None:
             f"film.misfit is {o.film.misfit:g} without elasticity, expected elasticity = true. "
             "Set it, or leave the misfit out."
         )
+    if o.film is not None and o.film.substrate is not None and not o.elasticity:
+        raise ValueError(
+            f"film.substrate is {o.film.substrate!r} without elasticity, expected elasticity = "
+            "true. Set it, or leave the substrate out."
+        )
     if o.stress is not None and (not o.elasticity or o.boundary == "clamped" or o.film):
         raise ValueError(
             f"stress is given with elasticity = {o.elasticity}, boundary = {o.boundary!r} and "
@@ -131,4 +136,25 @@ def check_parts(o: "Options") -> None:
         raise ValueError(
             f"disorder is given with model = {o.model!r}, expected cells that differ. Choose "
             "field-1d, field-2d, field-3d or film."
+        )
+
+
+def check_numerics(o: "Options") -> None:
+    """Refuse precision, threads and differences where there is no box that has them."""
+    box = o.boxed and o.film is None
+    if o.precision == "single" and (not box or o.kinetics != "overdamped"):
+        raise ValueError(
+            f"precision is 'single' with model = {o.model!r} and kinetics = {o.kinetics!r}, "
+            "expected 'double' except for overdamped boxes. Set it, or choose field-2d or "
+            "field-3d."
+        )
+    if o.workers > 1 and not box:
+        raise ValueError(
+            f"workers is {o.workers} with model = {o.model!r}, expected 1: only the cells of "
+            "boxes are shared among threads. Set it, or choose field-2d or field-3d."
+        )
+    if o.differences and (o.dimension == 0 or not box):
+        raise ValueError(
+            f"differences is true with model = {o.model!r}, expected false except for boxes whose "
+            "polarization varies. Set it, or choose field-1d, field-2d or field-3d."
         )

@@ -13,6 +13,7 @@ from multiscale.stages.hysteresis_checks import (
     check_drive,
     check_kinetics,
     check_model,
+    check_numerics,
     check_parts,
 )
 from multiscale.stages.options import (
@@ -95,6 +96,18 @@ class Options(StageOptions, frozen=True):
         gt=0,
         description="of field models; if absent from landau's volume, or that holds a wall",
     )
+    precision: Literal["double", "single"] = Field(
+        "double", description="of the fields of a box; single takes half the time and memory"
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        description="threads of a box, the same bits for the same number; each process of a run "
+        "has as many: run with --workers of cores over threads",
+    )
+    differences: bool = Field(
+        False, description="gradients of a box by neighbouring cells, not waves: walls pin more"
+    )
     normal: Vector = Field((1.0, 0.0, 0.0), description="crystal direction of the box's x axis")
     along: Vector = Field((0.0, 0.0, 1.0), description="crystal direction near its z axis")
     background_permittivity: float | None = Field(
@@ -129,7 +142,7 @@ class Options(StageOptions, frozen=True):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for check in (check_drive, check_kinetics, check_model, check_parts):
+        for check in (check_drive, check_kinetics, check_model, check_parts, check_numerics):
             check(self)
         return self
 
@@ -161,7 +174,10 @@ class Options(StageOptions, frozen=True):
         """Return whether the model is a box or film of the field model, not a row of cells."""
         special = (self.elasticity, self.load, self.disorder, self.stress)
         quasi = self.kinetics == "quasi-static"
-        return self.model != "wall" and (self.dimension > 1 or quasi or any(special) or self.turned)
+        if self.model == "wall":
+            return False
+        numerics = self.dimension > 0 and (self.differences or self.precision == "single")
+        return self.dimension > 1 or quasi or any(special) or self.turned or numerics
 
     @property
     def turned(self) -> bool:

@@ -200,6 +200,8 @@ def _attributes(options: Options, landau: xr.Dataset) -> dict[str, object]:
         "direction": list(options.direction),
         "model": options.model,
         "kinetics": options.kinetics,
+        "precision": options.precision,
+        "differences": int(options.differences),
         "source": options.source,
         "material": options.material,
         "analysed": options.analyse,

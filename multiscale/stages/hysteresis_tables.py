@@ -1,9 +1,9 @@
 """The tables inside [hysteresis]: pulses, film, load, disorder, stress, cooling, wall, kernel."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from multiscale.stages.options import (
     Angstrom,
@@ -13,6 +13,7 @@ from multiscale.stages.options import (
     VoltPerMetre,
     quantity,
 )
+from multiscale.units import parse_quantity
 
 GigaPascal = Annotated[float, quantity("GPa")]
 Farad = Annotated[float, quantity("F/m^2")]
@@ -83,6 +84,29 @@ class Film(Table, frozen=True):
     extrapolation_length: Angstrom | None = Field(
         None, gt=0, description="lambda of dP/dn = -P/lambda at the surfaces; not set: free"
     )
+    substrate: tuple[float, float, float] | Literal["rigid"] | None = Field(
+        None,
+        description="C11, C12, C44 of the half space below, GPa, or rigid: the film strains at "
+        "walls; not set: its strain is uniform",
+    )
+
+    @field_validator("substrate", mode="before")
+    @classmethod
+    def _half_space(cls, given: Any) -> Any:
+        if given is None or given == "rigid":
+            return given
+        if isinstance(given, str) or not isinstance(given, (list, tuple)) or len(given) != 3:
+            raise ValueError(
+                f"substrate is {given!r}, expected 'rigid' or three stiffnesses C11, C12, C44. "
+                "Correct it."
+            )
+        C11, C12, C44 = (parse_quantity(c, unit="GPa") for c in given)
+        if not (abs(C12) < C11 and C11 + 2 * C12 > 0 and C44 > 0):
+            raise ValueError(
+                f"substrate has C11, C12, C44 of {C11:g}, {C12:g}, {C44:g} GPa, expected a stable "
+                "crystal: C11 > |C12|, C11 + 2 C12 > 0, C44 > 0. Correct them."
+            )
+        return C11, C12, C44
 
 
 class Load(Table, frozen=True):

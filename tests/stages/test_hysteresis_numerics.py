@@ -1,0 +1,119 @@
+"""Stage hysteresis: precision, threads, differences, substrate of films, memory and guard."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from multiscale.mesoscale.resolution import CoarseGridWarning
+from multiscale.stages import hysteresis
+from multiscale.stages.hysteresis import Options
+from multiscale.stages.hysteresis_model import prepare
+from multiscale.stages.hysteresis_record import from_record
+
+BATIO3 = {"source": "material", "material": "batio3-bell2001", "temperatures": (298.0,)}
+FAST = {"frequencies": (1e10,), "samples_per_cycle": 40, "cycles": 2, "step_fraction": 0.5}
+BOX = {
+    **BATIO3, **FAST, "model": "field-2d", "cells": 8, "amplitude": 3e7,
+    "disorder": {"random_field": "100 kV/cm", "correlation": "1 nm"},
+}  # fmt: skip
+FILM = {
+    **BATIO3, **FAST, "model": "film", "cells": 8, "kinetics": "quasi-static", "amplitude": 1e6,
+    "elasticity": True, "start": "stripes",
+}  # fmt: skip
+
+
+def run(**options):
+    return hysteresis.run(options=Options(**options))
+
+
+def ready(**options):
+    chosen = Options(**options)
+    return prepare(*from_record(chosen), 298.0, chosen.rates[0], chosen)
+
+
+def test_single_precision_keeps_the_loop():
+    """Coercive field to 1e-5 and mean P to 1e-6 away from switching (docs/theory/switching)."""
+    double, single = run(**BOX), run(**BOX, precision="single")
+    assert single.attrs["precision"] == "single"
+    assert single["coercive_field"].item() == pytest.approx(
+        double["coercive_field"].item(), rel=1e-4
+    )
+    change = np.abs(single["polarization"].values - double["polarization"].values)
+    assert 0 < np.median(change[..., 2]) < 1e-6
+    field = single["polarization_field"].values
+    assert np.array_equal(field, field.astype(np.float32))
+
+
+def test_threads_give_the_same_bits_for_the_same_number():
+    ends = []
+    for workers in (1, 2, 2):
+        setup = ready(**{**BOX, "cells": 130}, elasticity=True, workers=workers)
+        assert setup.bodies.first.grid.workers == workers
+        E, xi = np.full((3, 3), 1e7), np.zeros((1, 2, *setup.kinetics.noise_shape()))
+        begin = setup.kinetics.start(setup.start, xi[:, 0])
+        ends.append(setup.kinetics.advance(begin, E, xi).P)
+    assert np.array_equal(ends[1], ends[2])
+    assert ends[0] == pytest.approx(ends[1], abs=1e-12)
+    assert np.abs(ends[0] - begin.P).max() > 1e-3
+
+
+@pytest.mark.filterwarnings(f"ignore::{CoarseGridWarning.__module__}.CoarseGridWarning")
+@pytest.mark.parametrize("model", ["field-1d", "field-2d"])
+def test_differences_pin_walls_more(model):
+    """Walls of half a cell move above 0.43 of E_c with waves, 0.59 with differences."""
+    base = {
+        **BATIO3, **FAST, "model": model, "cells": 8, "kinetics": "quasi-static",
+        "start": "stripes",
+    }  # fmt: skip
+    ends = []
+    length = 1e10 * ready(**base, amplitude=1e6).half_width / 0.5
+    for differences in (False, True):
+        ds = run(**base, cell_length=length, amplitude=0.5 * 1.64789e7, differences=differences)
+        ends.append(ds["polarization"].values[0, :, 2].max())
+        assert ds.attrs["differences"] == differences
+    assert ends[0] == pytest.approx(0.27, abs=0.01)
+    assert ends[1] < 0.05
+
+
+def test_a_substrate_strains_with_the_walls_and_a_stiff_one_is_rigid():
+    shapes = (None, [1e7, 1e6, 4e6], "rigid", ["206 GPa", 140, 126])
+    fields = []
+    for below in shapes:
+        film = {"thickness": "3 nm", **({} if below is None else {"substrate": below})}
+        P = ready(**FILM, film=film).bodies.films[0]
+        p = np.zeros((3, *P.shape))
+        p[2], p[0, :4] = 0.2, 0.15
+        fields.append(P.stress(p))
+    none, stiff, rigid, soft = fields
+    size = np.abs(rigid - none).max()
+    assert size > 1e7
+    assert np.abs(stiff - rigid).max() < 1e-3 * size
+    assert np.abs(soft - rigid).max() > 1e-2 * size
+
+
+def test_a_loop_of_a_film_on_a_substrate_runs():
+    film = {"thickness": "3 nm", "substrate": [206, 140, 126]}
+    loops = [run(**FILM, film=f) for f in (film, {"thickness": "3 nm"})]
+    assert all(np.isfinite(ds["strain"].values).all() for ds in loops)
+    a, b = (ds["polarization_field"].values for ds in loops)
+    assert np.abs(a - b).max() > 1e-6
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"precision": "half"}, "'double' or 'single'"),
+    ({"precision": "single"}, "precision is 'single' with model = 'single-domain'"),
+    ({**BOX, "precision": "single", "kinetics": "quasi-static"}, "except for overdamped boxes"),
+    ({"workers": 0}, "greater than or equal to 1"),
+    ({"workers": 2}, "workers is 2 with model = 'single-domain', expected 1"),
+    ({**FILM, "film": {"thickness": "3 nm"}, "workers": 2}, "workers is 2 with model = 'film'"),
+    ({"differences": True}, "differences is true with model = 'single-domain'"),
+    ({**FILM, "film": {"thickness": "3 nm", "substrate": "soft"}}, "substrate is 'soft', expected"),
+    ({**FILM, "film": {"thickness": "3 nm", "substrate": [1, 2, 3]}}, "expected a stable crystal"),
+    ({**FILM, "film": {"thickness": "3 nm", "substrate": ["1 V", 2, 3]}}, "has dimension"),
+    ({**FILM, "film": {"thickness": "3 nm", "substrate": "rigid"}, "elasticity": False},
+     "film.substrate is 'rigid' without elasticity"),
+])  # fmt: skip
+def test_numerics_that_do_not_fit_are_refused(given, message):
+    with pytest.raises(ValidationError, match=message) as caught:
+        Options(**given)
+    assert len(caught.value.errors()) == 1

@@ -5,7 +5,7 @@ streaming     the same for matrices and records that do not fit in memory
 spectra       tapered, binned spectra, with what a bootstrap resamples
 forces        polynomial mean force of samples (Stein's identity)
 force_bases, force_sums, mean_force_fit   mean forces in any basis, with block errors
-mass_profile  does the mass depend on the position?
+mass_on_position  does the mass depend on the position?
 modes         the passive family of kernels
 likelihood    of spectra under a passive kernel with its thermal noise
 pursuit       choice and refinement of the modes
@@ -51,7 +51,7 @@ from multiscale.gle.forces import PolynomialForce, confining_mean_force, fit_mea
 from multiscale.gle.kernels import Kernel, extract_kernel, mean_force_of
 from multiscale.gle.kinetics import field_mass, kinetic_coefficient
 from multiscale.gle.laplace import laplace_kernel
-from multiscale.gle.mass_profile import MassProfile, mass_profile
+from multiscale.gle.mass_on_position import MassProfile, mass_profile
 from multiscale.gle.mean_force_fit import MeanForceFit, choose_basis, fit_force, histogram_force
 from multiscale.gle.modes import friction_of, kernel_at, passivity_margin
 from multiscale.gle.periodic import PeriodicEquation, drift_of, fit_periodic

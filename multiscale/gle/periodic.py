@@ -20,7 +20,7 @@ from multiscale.gle.driven import refit_force
 from multiscale.gle.embedding import Embedding, embed, markov_limit
 from multiscale.gle.force_bases import Fourier
 from multiscale.gle.kernels import Kernel, extract_kernel
-from multiscale.gle.mass_profile import MassProfile, mass_profile
+from multiscale.gle.mass_on_position import MassProfile, mass_profile
 from multiscale.gle.mean_force_fit import MeanForceFit, choose_basis, fit_force
 from multiscale.gle.validation import Check, records_of
 

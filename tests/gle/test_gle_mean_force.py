@@ -12,7 +12,7 @@ from multiscale.gle.force_bases import (
     spline_basis,
 )
 from multiscale.gle.forces import fit_mean_force
-from multiscale.gle.mass_profile import mass_profile
+from multiscale.gle.mass_on_position import mass_profile
 from multiscale.gle.mean_force_fit import choose_basis, fit_force, histogram_force
 from multiscale.gle.piecewise import tabulated, tabulated_periodic
 

@@ -27,6 +27,7 @@ The field model in one to three dimensions
     evolve       overdamped steps of second order, with error control
     on_device    the same steps in torch, for graphics cards
     descent      steps in a constant field whose energy must fall
+    guard        the same for intervals of boxes and films under a drive
     inertial     steps with inertia, friction and memory
     retarded     steps with friction and memory, without inertia
     relaxation   states of rest
@@ -34,7 +35,8 @@ The field model in one to three dimensions
     disorder     random fields, charges, dipole defects
     resolution   whether the grid holds a wall
     box          boxes in the place of rows, many replicas
-    specimen     boxes and films under a drive, for stage hysteresis; specimen_strain: their strain
+    specimen     boxes and films under a drive, for stage hysteresis; specimen_strain: their strain;
+                 specimen_rest: from rest to rest
     series_load  a resistor and a capacitor in series with a sample
     film         a film between electrodes with dead layers; film_matrices: its waves;
                  film_strain: fringes of strain on a substrate

@@ -6,7 +6,7 @@ mean stress in the frame of the box, Pa. SI units.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +17,9 @@ from multiscale.mesoscale import polynomial
 from multiscale.mesoscale.elasticity import Elasticity
 from multiscale.mesoscale.evolve import Evolution, FieldState, clamped_quartic
 from multiscale.mesoscale.film import FilmEvolution, FilmModel
+from multiscale.mesoscale.guard import constant, guarded
 from multiscale.mesoscale.kinetics import State, StepTooLongError
 from multiscale.mesoscale.model import FieldModel
-from multiscale.mesoscale.relaxation import minimise
 from multiscale.mesoscale.series_load import SeriesLoad
 from multiscale.mesoscale.specimen_strain import stressed
 from multiscale.units import EPSILON0
@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True, eq=False)
 class Boxes:
     """dP/dt = L (E - dF/dP) + noise for boxes; with a load the charge is part of the state.
+
+    In a constant field without noise and load the energy must fall over every interval (`guard`).
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ class Boxes:
     def start(self, P: Array, xi: Array) -> State:
         """Return the state at P, charges compensated in a short circuit."""
         del xi
-        y = np.zeros((len(P), 1, 1, 1))
+        y = np.zeros((len(P), 3, 1, 1))  # charge, guarded intervals, halvings
         if self.load is not None:
             y[:, 0, 0, 0] = [self.load.rest(0.0, self._normal(p)) for p in P]
         return State(P, y)
@@ -85,19 +87,39 @@ class Boxes:
         """Return the state after len(E) - 1 steps; xi has shape (batch, steps, 3, cells)."""
         P, y = np.empty_like(state.P), state.y.copy()
         noisy = self.rows[0].kT > 0
+        still = constant(E) and not noisy and self.load is None
         for b, (row, evolution) in enumerate(zip(self.rows, self.evolutions, strict=True)):
             evolution.model = stressed(row, E)
             box = evolution.start(state.P[b].reshape(3, *self.shape))
-            for n in range(len(E) - 1):
+            if still:
+                box, halved = self._still(evolution, box, E)
+                y[b, 1:, 0, 0] += 1, halved
+            for n in range(0 if still else len(E) - 1):
                 noise = xi[b, n].reshape(3, *self.shape) if noisy else None
                 if self.load is None:
                     box = evolution.runge_kutta(box, E[n, :3], E[n + 1, :3], self.dt, noise)
                     continue
                 ends = self._along(E[n, :3]), self._along(E[n + 1, :3])
                 q = float(y[b, 0, 0, 0])
-                box, y[b] = self._loaded(self.load, evolution, box, q, ends, noise)
+                box, y[b, 0] = self._loaded(self.load, evolution, box, q, ends, noise)
             P[b] = evolution.polarization(box).reshape(3, -1)
         return State(P, y)
+
+    def _still(self, evolution: Evolution, box: FieldState, E: Array) -> tuple[FieldState, int]:
+        """Return the state after an interval of a constant field, and halvings of its steps."""
+        model, field = evolution.model, E[0, :3]
+
+        def run(box: FieldState, parts: int) -> FieldState:
+            for _ in range(parts * (len(E) - 1)):
+                box = evolution.runge_kutta(box, field, field, self.dt / parts)
+            return box
+
+        def energy(box: FieldState) -> tuple[float, float]:
+            P = evolution.polarization(box)
+            return model.energy(P, field), float(field @ P.mean(axis=(1, 2, 3)))
+
+        precision = float(np.finfo(model.dtype).eps)
+        return guarded(run, energy, box, dt=self.dt, precision=precision)
 
     def _loaded(
         self,
@@ -183,68 +205,44 @@ class Films:
     def start(self, P: Array, xi: Array) -> State:
         """Return the state at P; there are no velocities."""
         del xi
-        return State(P, np.zeros((len(P), 1, 1, 1)))
+        return State(P, np.zeros((len(P), 3, 1, 1)))
 
     def advance(self, state: State, E: Array, xi: Array) -> State:
         """Return the state after len(E) - 1 steps; xi has shape (batch, steps, 3, cells)."""
-        P = np.empty_like(state.P)
+        P, y = np.empty_like(state.P), state.y.copy()
+        still = constant(E) and self.kT == 0
         for b, (row, evolution) in enumerate(zip(self.rows, self.evolutions, strict=True)):
             p = state.P[b].reshape(3, *row.shape)
             V = E[:, 2] * row.thickness
-            for n in range(len(E) - 1):
+            if still:
+                p, halved = self._still(evolution, p, V)
+                y[b, 1:, 0, 0] += 1, halved
+            for n in range(0 if still else len(E) - 1):
                 noise = xi[b, n].reshape(3, *row.shape) if self.kT > 0 else None
                 p = evolution.step(p, float(V[n]), float(V[n + 1]), noise)
             P[b] = p.reshape(3, -1)
-        return state._replace(P=P)
+        return State(P, y)
+
+    def _still(self, evolution: FilmEvolution, P: Array, V: Array) -> tuple[Array, int]:
+        """Return P after an interval of a constant voltage, and halvings of its steps."""
+        voltage = float(V[0])
+
+        def run(P: Array, parts: int) -> Array:
+            steps = evolution if parts == 1 else replace(evolution, dt=self.dt / parts)
+            for _ in range(parts * (len(V) - 1)):
+                P = steps.step(P, voltage, voltage)
+            return P
+
+        def energy(P: Array) -> tuple[float, float]:
+            model = evolution.model
+            return model.energy(P, voltage), model.applied_field(voltage) * float(P[2].mean())
+
+        precision = float(np.finfo(float).eps)
+        return guarded(run, energy, P, dt=self.dt, precision=precision)
 
     def inside(self, state: State, field: float) -> float:
         """Return the mean field in the film, V/m, of the first replica; D is continuous."""
         return film_field(self.rows[0], field, float(state.P[0, 2].mean()))
-
-
-@dataclass(frozen=True, eq=False)
-class Resting:
-    """Boxes or films that go from rest to rest: loops in the limit of zero frequency.
-
-    Parameters
-    ----------
-    rows : sequence of FieldModel or FilmModel
-    tolerance : float
-        As in `relaxation.minimise`.
-    """
-
-    rows: Sequence[FieldModel | FilmModel]
-    tolerance: float = 1e-5
-
-    def noise_shape(self) -> tuple[int, ...]:
-        """One number per component and cell, unused."""
-        return (3, self.rows[0].grid.size)
-
-    def start(self, P: Array, xi: Array) -> State:
-        """Return the state at P."""
-        del xi
-        return State(P, np.zeros((len(P), 1, 1, 1)))
-
-    def advance(self, state: State, E: Array, xi: Array) -> State:
-        """Return the state of rest nearest to this one in the last field."""
-        del xi
-        P = np.empty_like(state.P)
-        for b, row in enumerate(self.rows):
-            p = state.P[b].reshape(3, *row.grid.shape)
-            if isinstance(row, FilmModel):
-                found = minimise(row, p, float(E[-1, 2]) * row.thickness, tolerance=self.tolerance)
-            else:
-                model = stressed(row, E[-1:])
-                found = minimise(model, p, E[-1, :3], tolerance=self.tolerance)
-            P[b] = found.P.reshape(3, -1)
-        return state._replace(P=P)
-
-    def inside(self, state: State, field: float) -> float:
-        """Return the field in the sample, V/m, of the first replica."""
-        first = self.rows[0]
-        if isinstance(first, FilmModel):
-            return film_field(first, field, float(state.P[0, 2].mean()))
-        return field
 
 
 def film_field(model: FilmModel, field: float, P: float) -> float:

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from multiscale import schema
 from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.mesoscale.field import strain
+from multiscale.mesoscale.guard import counts
 from multiscale.mesoscale.kinetics import State
 from multiscale.mesoscale.specimen_strain import mean_strain
 from multiscale.stages.hysteresis_model import Setup, at_temperature, prepare
@@ -59,6 +60,7 @@ class Record(NamedTuple):
     strain: Array  # (samples + 1, 6) mean over cells and replicas
     inside: Array  # (samples + 1,) field in the sample, first replica, V/m
     snapshots: Array  # (SNAPSHOTS, 3, cells) of the first replica
+    guard: Array  # (2,) intervals of a constant field, halvings because the energy rose
 
 
 def split(options: Options) -> list[Options]:
@@ -234,6 +236,7 @@ def _blank(setup: Setup, total: int) -> Record:
         np.zeros((total + 1, 6)),
         np.zeros(total + 1),
         np.zeros((SNAPSHOTS, 3, cells)),
+        np.zeros(2),
     )
 
 
@@ -252,6 +255,7 @@ def _keep(
         record.strain[sample] = strain(state.P[: setup.replicas], Q).mean(axis=0)
     (at,) = np.nonzero(snapshot_samples(setup.case.protocol) == sample)
     record.snapshots[at] = state.P[0]
+    record.guard[:] = counts(state)
 
 
 def _electrostriction(landau: xr.Dataset) -> Array:

@@ -15,7 +15,8 @@ from multiscale.mesoscale.kinetics import (
     memory_limit,
     overdamped_limit,
 )
-from multiscale.mesoscale.specimen import Boxes, Films, Resting, boxes_limit, explicit_limit
+from multiscale.mesoscale.specimen import Boxes, Films, boxes_limit, explicit_limit
+from multiscale.mesoscale.specimen_rest import Resting
 from multiscale.stages.hysteresis_bodies import Bodies
 
 if TYPE_CHECKING:

@@ -41,6 +41,10 @@ class Kept(Protocol):
     def snapshots(self) -> Array:
         """(snapshot, 3, cells)."""
 
+    @property
+    def guard(self) -> Array:
+        """(2,) intervals in which the energy had to fall, and halvings because it did not."""
+
 
 class Series(NamedTuple):
     """The record of a loop along the field."""
@@ -71,6 +75,8 @@ def pack(
     ds["polarization"] = (("loop", "time", "axis"), mean[None])
     ds["polarization_stderr"] = (("loop", "time", "axis"), spread[None], {"units": "C/m^2"})
     ds["strain"] = (("loop", "time", "voigt"), record.strain[None])
+    for name, count in zip(("energy_checks", "step_halvings"), record.guard, strict=True):
+        ds[name] = ("loop", [count], {"units": "1"})
     if options.dimension:
         ds = ds.assign(_snapshots(setup, record, E))
         ds = _with_domains(ds, setup, record, landau["spontaneous_polarization"].values)

@@ -36,6 +36,7 @@ def judge(
     ds = _judge_inputs(ds, at, setup, numbers, gle)
     if setup.model.kT > 0 or options.source == "stages":
         ds = _judge_volume(ds, at, setup, landau)
+    ds = _judge_energy(ds, at) if ds["energy_checks"].item() else ds
     return _judge_grid(ds, at, setup, options) if options.dimension else ds
 
 
@@ -180,6 +181,16 @@ def _judge_reversals(ds: xr.Dataset, at: str) -> xr.Dataset:
         expected=f"1 within {MAX_FORC_ERROR:g}", ok=abs(share - 1) < MAX_FORC_ERROR,
         message="The map should hold all hysterons that switch. Take more reversals and samples, "
         "or a lower frequency; a rise of P with the field that is reversible makes it differ.",
+    )  # fmt: skip
+
+
+def _judge_energy(ds: xr.Dataset, at: str) -> xr.Dataset:
+    """Add whether the energy fell wherever the field was constant."""
+    halvings = ds["step_halvings"].item()
+    return schema.add_trust(
+        ds, f"energy in constant fields {at}", halvings, expected="0 halvings", ok=halvings == 0,
+        message="How often the time step was halved since the energy rose, which it cannot. Those "
+        "intervals are right now, but steps are too long elsewhere, too. Lower step_fraction.",
     )  # fmt: skip
 
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from multiscale import schema
+from multiscale.mesoscale import polynomial
 from multiscale.mesoscale.resolution import CoarseGridWarning
+from multiscale.mesoscale.specimen import Boxes, Films
 from multiscale.stages import hysteresis
 from multiscale.stages.hysteresis import Options
 from multiscale.stages.hysteresis_model import prepare
@@ -13,7 +16,7 @@ from multiscale.stages.hysteresis_record import from_record
 BATIO3 = {"source": "material", "material": "batio3-bell2001", "temperatures": (298.0,)}
 FAST = {"frequencies": (1e10,), "samples_per_cycle": 40, "cycles": 2, "step_fraction": 0.5}
 BOX = {
-    **BATIO3, **FAST, "model": "field-2d", "cells": 8, "amplitude": 3e7,
+    **BATIO3, **FAST, "frequencies": (4e10,), "model": "field-2d", "cells": 8, "amplitude": 3e7,
     "disorder": {"random_field": "100 kV/cm", "correlation": "1 nm"},
 }  # fmt: skip
 FILM = {
@@ -117,3 +120,49 @@ def test_numerics_that_do_not_fit_are_refused(given, message):
     with pytest.raises(ValidationError, match=message) as caught:
         Options(**given)
     assert len(caught.value.errors()) == 1
+
+
+STAIRS = {**BATIO3, **FAST, "model": "field-2d", "cells": 4, "waveform": "staircase", "stairs": 2}
+
+
+def energy_trust(ds):
+    return [d for d in schema.trust(ds) if d.check.startswith("energy in constant fields")]
+
+
+@pytest.mark.parametrize("film", [None, {"thickness": "2 nm"}])
+def test_energy_is_watched_where_the_field_rests(film):
+    kind = {} if film is None else {"model": "film", "film": film}
+    ds = run(**{**STAIRS, **kind}, amplitude=2.5e7)
+    E = ds["electric_field"].values[0]
+    assert 0.7 * np.sum(np.diff(E) == 0) < ds["energy_checks"].item() <= np.sum(np.diff(E) == 0)
+    assert ds["step_halvings"].item() == 0
+    (trust,) = energy_trust(ds)
+    assert trust.ok
+
+
+@pytest.mark.parametrize("film", [None, {"thickness": "2 nm"}])
+def test_steps_that_are_too_long_are_halved_and_said(film, monkeypatch):
+    kind = {} if film is None else {"model": "film", "film": film}
+    options = {**STAIRS, **kind, "start": "random", "amplitude": 3e7}
+    setup = ready(**options)
+    rows, dt = setup.bodies.boxes or setup.bodies.films, 4 * setup.kinetics.dt
+    wild = (Films if film else Boxes)(rows, 3e4, dt, 1e-3)  # a limit for smaller polarizations
+
+    rest = np.full((3, 3), [0, 0, 3e7])
+    at_rest = polynomial.extreme_polarization(setup.model.coefficients[0], 3e7, [0, 0, 1])
+    wild_setup = setup._replace(kinetics=wild, field=lambda _: rest)
+    monkeypatch.setattr(hysteresis, "prepare", lambda *_: wild_setup)
+    ds = run(**options)
+    assert 0 < ds["step_halvings"].item() < 80
+    assert ds["energy_checks"].item() == 80
+    assert ds["polarization"].values[0, -1, 2] == pytest.approx(at_rest, rel=1e-6)
+    (trust,) = energy_trust(ds)
+    assert not trust.ok
+
+
+@pytest.mark.filterwarnings(f"ignore::{CoarseGridWarning.__module__}.CoarseGridWarning")
+def test_moving_fields_and_noise_are_not_watched():
+    moving = run(**{**STAIRS, "waveform": "triangle"}, cell_length="60 angstrom")
+    noisy = run(**STAIRS, thermal_noise=True, replicas=1, cell_length="60 angstrom")
+    assert moving["energy_checks"].item() == noisy["energy_checks"].item() == 0
+    assert energy_trust(noisy) == []

@@ -36,7 +36,7 @@ The field model in one to three dimensions
     resolution   whether the grid holds a wall
     box          boxes in the place of rows, many replicas
     specimen     boxes and films under a drive, for stage hysteresis; specimen_strain: their strain;
-                 specimen_rest: from rest to rest
+                 specimen_rest: from rest to rest; specimen_retarded: with memory
     series_load  a resistor and a capacitor in series with a sample
     film         a film between electrodes with dead layers; film_matrices: its waves;
                  film_strain: fringes of strain on a substrate

@@ -44,11 +44,12 @@ def check_drive(o: "Options") -> None:
 
 def check_kinetics(o: "Options") -> None:
     """Refuse kinetics that the model does not have."""
-    if o.boxed and (o.components != "vector" or o.kinetics == "memory"):
+    plain = o.film is None and o.load is None
+    if o.boxed and (o.components != "vector" or (o.kinetics == "memory" and not plain)):
         raise ValueError(
             f"model is {o.model!r} with components = {o.components!r} and kinetics = "
-            f"{o.kinetics!r}, expected 'vector' and 'overdamped' for boxes, films, strain, load "
-            "and disorder. Choose these."
+            f"{o.kinetics!r}, expected 'vector' and 'overdamped' for films and load, 'vector' for "
+            "boxes, strain and disorder. Choose these."
         )
     if o.kinetics == "memory" and o.source == "material" and o.kernel is None:
         raise ValueError(

@@ -17,13 +17,14 @@ from multiscale.mesoscale.kinetics import (
 )
 from multiscale.mesoscale.specimen import Boxes, Films, boxes_limit, explicit_limit
 from multiscale.mesoscale.specimen_rest import Resting
+from multiscale.mesoscale.specimen_retarded import Friction, RetardedBoxes, split_friction
 from multiscale.stages.hysteresis_bodies import Bodies
 
 if TYPE_CHECKING:
     from multiscale.stages.hysteresis_options import Options
 
 Array = NDArray[np.float64]
-Mover = Kinetics | Boxes | Films | Resting
+Mover = Kinetics | Boxes | Films | Resting | RetardedBoxes
 
 
 class Motion(NamedTuple):
@@ -66,6 +67,9 @@ class Motion(NamedTuple):
         """Return the longest stable time step, s; infinite if there is none."""
         if self.kind == "quasi-static":
             return np.inf
+        if bodies is not None and self.kind == "memory":
+            g0 = self.friction(bodies, radius).instantaneous
+            return explicit_limit(bodies.boxes, 1 / g0, radius)
         if bodies is not None:
             L = float(self.mobility.max())
             if bodies.boxes:
@@ -74,6 +78,13 @@ class Motion(NamedTuple):
         if self.kind == "memory":
             return memory_limit(model, self.inertia, radius)
         return overdamped_limit(model, self.mobility, radius)
+
+    def friction(self, bodies: Bodies, radius: float) -> Friction:
+        """Return the kernel of a box without inertia: the mean of those of the axes."""
+        amplitude = self.amplitude * self.inertia[:, None]
+        if all(np.array_equal(m, m[[0, 0, 0]], equal_nan=True) for m in (self.rate, amplitude)):
+            return split_friction(bodies.boxes, self.rate[0], amplitude[0], radius)
+        return split_friction(bodies.boxes, self.rate.ravel(), amplitude.ravel() / 3, radius)
 
     def mover(self, model: PhaseField, bodies: Bodies | None, dt: float, radius: float) -> Mover:
         """Return the equation of motion with time step dt, s.
@@ -86,6 +97,9 @@ class Motion(NamedTuple):
         if bodies is not None:
             if self.kind == "quasi-static":
                 return Resting(bodies.boxes or bodies.films)
+            if self.kind == "memory":
+                g, mu = self.friction(bodies, radius), float(self.inertia.mean())
+                return RetardedBoxes(bodies.boxes, g, dt, radius, mu)
             L = float(self.mobility.mean())
             if bodies.boxes:
                 return Boxes(bodies.boxes, L, dt, radius, bodies.load)

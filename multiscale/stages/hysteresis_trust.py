@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from multiscale import schema
 from multiscale.mesoscale.resolution import ENOUGH
+from multiscale.mesoscale.specimen_retarded import RetardedBoxes
 from multiscale.stages.hysteresis_measure import Numbers
 from multiscale.stages.hysteresis_model import Case, Setup
 from multiscale.stages.hysteresis_options import Options
@@ -13,6 +14,7 @@ from multiscale.stages.hysteresis_walls import WallCase
 
 Array = NDArray[np.float64]
 MAX_ASYMMETRY = 3.0  # standard errors
+MAX_INERTIA = 0.1  # inertial time over that of the forces
 MAX_FORC_ERROR = 0.15  # of the switching polarization that the map misses
 
 
@@ -37,6 +39,7 @@ def judge(
     if setup.model.kT > 0 or options.source == "stages":
         ds = _judge_volume(ds, at, setup, landau)
     ds = _judge_energy(ds, at) if ds["energy_checks"].item() else ds
+    ds = _judge_inertia(ds, at, setup)
     return _judge_grid(ds, at, setup, options) if options.dimension else ds
 
 
@@ -181,6 +184,20 @@ def _judge_reversals(ds: xr.Dataset, at: str) -> xr.Dataset:
         expected=f"1 within {MAX_FORC_ERROR:g}", ok=abs(share - 1) < MAX_FORC_ERROR,
         message="The map should hold all hysterons that switch. Take more reversals and samples, "
         "or a lower frequency; a rise of P with the field that is reversible makes it differ.",
+    )  # fmt: skip
+
+
+def _judge_inertia(ds: xr.Dataset, at: str, setup: Setup) -> xr.Dataset:
+    """Add whether a box with memory may do without inertia."""
+    if not isinstance(setup.kinetics, RetardedBoxes):
+        return ds
+    share = setup.kinetics.inertial_share
+    return schema.add_trust(
+        ds, f"inertia left out {at}", share, expected=f"at most {MAX_INERTIA:g}",
+        ok=share <= MAX_INERTIA,
+        message="Time in which friction without memory stops the polarization over the shortest in "
+        "which forces move it. Boxes with memory have no inertia; if this is large, they lack "
+        "oscillations. Compare with a single domain.",
     )  # fmt: skip
 
 

@@ -70,7 +70,8 @@ def test_restart_of_a_box_is_bitwise():
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"model": "field-2d", "components": "axial"}, "expected 'vector' and 'overdamped'"),
-    ({"model": "field-3d", "kinetics": "memory"}, "expected 'vector' and 'overdamped'"),
+    ({"model": "film", "film": {"thickness": "3 nm"}, "kinetics": "memory"},
+     "expected 'vector' and 'overdamped'"),
     ({"boundary": "film"}, "boundary is 'film' without elasticity"),
 ])  # fmt: skip
 def test_boxes_of_another_kind_are_refused(options, message):

@@ -1,11 +1,15 @@
 """Stage hysteresis: precision, threads, differences, substrate of films, memory and guard."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy.integrate import solve_ivp
 
 from multiscale import schema
 from multiscale.mesoscale import polynomial
+from multiscale.mesoscale.kinetics import State
 from multiscale.mesoscale.resolution import CoarseGridWarning
 from multiscale.mesoscale.specimen import Boxes, Films
 from multiscale.stages import hysteresis
@@ -166,3 +170,66 @@ def test_moving_fields_and_noise_are_not_watched():
     noisy = run(**STAIRS, thermal_noise=True, replicas=1, cell_length="60 angstrom")
     assert moving["energy_checks"].item() == noisy["energy_checks"].item() == 0
     assert energy_trust(noisy) == []
+
+
+# 1/L = 1/(3e4 S/m) in all; half of it at once, half within 2.5 ps
+KERNEL = {"inertia": 1e-21, "rates": [1e4, 0.4], "amplitudes": [1.6667e8, 6666.7]}
+SLOW = {
+    **BATIO3,
+    **FAST,
+    "frequencies": (2e10,),
+    "model": "field-2d",
+    "cells": 4,
+    "kinetics": "memory",
+}
+
+
+def test_memory_in_a_box_is_that_of_its_cell():
+    """A uniform box follows g0 P' + int g P' = E - f'(P), solved apart with one auxiliary."""
+    setup = ready(**SLOW, kernel=KERNEL, amplitude=2.5e7)
+    first, (g0, rate, amplitude) = setup.kinetics, setup.kinetics.friction
+    assert (g0, rate[0].real) == pytest.approx((1.6667e-5, 4e11), rel=1e-4)
+    begin, time, ends = setup.start[0, 2, 0], 100 * first.dt, []
+    for steps in (100, 200):
+        motion = replace(first, dt=time / steps)
+        E = np.linspace(0, 2.5e7, steps + 1)[:, None] * [0, 0, 1.0]
+        xi = np.broadcast_to(0.0, (1, steps, *motion.noise_shape()))
+        ends.append(motion.advance(motion.start(setup.start, xi[:, 0]), E, xi).P[0, 2])
+    terms, powers = setup.model.coefficients[0, [0, 1, 3]], 2 * np.arange(1, 4)
+
+    def slope(t, y):  # y is P and s = int g(t - t') P'(t') dt'
+        force = 2.5e7 * t / time - (powers * terms) @ y[0] ** (powers - 1)
+        speed = (force - y[1]) / g0
+        return [speed, amplitude[0].real * speed - rate[0].real * y[1]]
+
+    exact = solve_ivp(slope, (0, time), [begin, 0], rtol=1e-9, atol=1e-11, method="LSODA").y[0, -1]
+    assert np.ptp(ends, axis=1) == pytest.approx([0, 0], abs=1e-12)
+    errors = [end[0] - exact for end in ends]
+    assert abs(errors[0]) < 3e-4 * abs(exact - begin)
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.15)  # second order
+
+
+@pytest.mark.filterwarnings(f"ignore::{CoarseGridWarning.__module__}.CoarseGridWarning")
+def test_a_box_with_memory_runs_continues_and_says_what_it_left_out():
+    noisy = {"thermal_noise": True, "replicas": 1, "cell_length": "60 angstrom"}
+    ds = run(**SLOW, **noisy, kernel=KERNEL, amplitude=3e7)
+    setup = ready(**SLOW, **noisy, kernel=KERNEL, amplitude=3e7)
+    assert np.isfinite(ds["polarization"].values).all()
+    (trust,) = [d for d in schema.trust(ds) if d.check.startswith("inertia left out")]
+    assert trust.ok
+    xi = np.random.default_rng(0).standard_normal((1, 4, *setup.kinetics.noise_shape()))
+    E = np.linspace(0, 1e7, 5)[:, None] * [0, 0, 1.0]
+    begin = setup.kinetics.start(setup.start, xi[:, 0])
+    whole = setup.kinetics.advance(
+        setup.kinetics.advance(begin, E[:3], xi[:, :2]), E[2:], xi[:, 2:]
+    )
+    half = setup.kinetics.advance(begin, E[:3], xi[:, :2])
+    rest = setup.kinetics.advance(State(*(x.copy() for x in half)), E[2:], xi[:, 2:])
+    assert np.array_equal(whole.P, rest.P)
+    assert np.array_equal(whole.y, rest.y)
+
+
+def test_a_kernel_without_memory_is_refused():
+    short = {"inertia": 1e-20, "rates": [1e4], "amplitudes": [3.3333e7]}
+    with pytest.raises(ValueError, match="number of modes is 1 .* Set kinetics = 'overdamped'"):
+        ready(**SLOW, kernel=short)

@@ -167,6 +167,9 @@ def memory(reset=False):
 
 
 def main():
+    if len(sys.argv) != 3:
+        print(json.dumps({"benchmark": "gle_peer_methods", "absent": "run gle_kernels.py --peers"}))
+        return
     method, folder = sys.argv[1], Path(sys.argv[2])
     package, extract = METHODS[method]
     try:

@@ -32,7 +32,8 @@ def hysteresis(
 
     Options for --set, among others: source=material, material (a record), waveform (triangle,
     sine, staircase, pulses, pund, forc, table), amplitude, frequencies, model (single-domain,
-    field-1d, field-2d, field-3d, film, wall); of tables: wall.residual, film.misfit, pulse.width.
+    field-1d, field-2d, field-3d, film, wall), precision (double, single), workers,
+    differences; of tables: wall.residual, film.misfit, film.substrate, pulse.width.
     """
     from multiscale.cli import _log_to_stderr
     from multiscale.pipeline.loops import run_hysteresis

@@ -40,7 +40,11 @@ def test_energy_drift_of_nve_is_below_one_mev_per_atom_and_nanosecond():
 
 @pytest.mark.slow
 def test_volume_fluctuates_as_the_bulk_modulus_says():
-    """<dV^2> = kT V / B, with the isothermal B from runs at two pressures (4 sigma)."""
+    """<dV^2> = kT V / B, with the isothermal B from runs at two pressures (4 sigma).
+
+    Under compression: pulled by 1 GPa at 800 K, beyond its data, one of some 25 crystals of this
+    potential comes apart within 50 ps.
+    """
     potential = ElectricPotential.load("pbtio3-pbesol")
     kT = torch.full((8,), 800 * units.KB, dtype=torch.float64)
 
@@ -50,8 +54,8 @@ def test_volume_fluctuates_as_the_bulk_modulus_says():
         run = dynamics(potential, system, ensemble, timestep=0.002, kT=kT, generators=rng)
         return np.array([torch.linalg.det(s.cell).numpy() for s in islice(run, 4000, 24000, 20)])
 
-    low, high = (volumes(p / units.GPA) for p in (-1.0, 1.0))
-    middle = volumes(0.0)
+    low, high = (volumes(p / units.GPA) for p in (1.0, 3.0))
+    middle = volumes(2.0 / units.GPA)
     slope = (high.mean() - low.mean()) * units.GPA / 2
     variance = middle.var(axis=0)
     error = variance.std() / np.sqrt(8)

@@ -15,7 +15,7 @@ from multiscale.landau.bases import Basis
 from multiscale.landau.basis_minima import sphere
 from multiscale.landau.bounding import LEAST_GROWTH, RADII, least_squares
 from multiscale.landau.covariance import GridCovariance
-from multiscale.landau.design import check_magnitudes, determined, independent
+from multiscale.landau.design import arrays_of, check_magnitudes, determined, independent
 from multiscale.landau.groups import Array
 
 DIRECTIONS = 150  # in which a bounded fit must rise
@@ -169,17 +169,7 @@ def _checked(
     basis: Basis, P: ArrayLike, f: ArrayLike, weights: ArrayLike | None
 ) -> tuple[Array, Array, Array]:
     """Return the three arrays as floats; refuse what cannot be a free-energy surface."""
-    P, f = np.asarray(P, dtype=np.float64), np.asarray(f, dtype=np.float64)
-    w = np.ones_like(f) if weights is None else np.asarray(weights, dtype=np.float64)
-    if P.ndim != 2 or P.shape[1] != 3 or f.shape != P.shape[:1] or w.shape != f.shape:
-        raise ValueError(
-            f"P, f, weights have shapes {P.shape}, {f.shape}, {w.shape}, expected (n, 3), (n,), "
-            f"(n,). Flatten the grid."
-        )
-    if not (np.isfinite(P).all() and np.isfinite(f).all() and np.isfinite(w).all()):
-        raise ValueError("P, f or weights has NaN or infinite entries. Select the sampled points.")
-    if (w < 0).any() or not w.any():
-        raise ValueError("weights are not positive, expected 1/variance. Correct them.")
+    P, f, w = arrays_of(P, f, weights)
     rank = int(np.linalg.matrix_rank(basis.values(P / np.abs(P).max()))) if len(P) else 0
     if len(P) < rank + 2 or not rank:
         raise ValueError(

@@ -79,6 +79,20 @@ def fold(
 
 def checked(P: Any, f: Any, weights: Any, order: int) -> tuple[Array, Array, Array]:
     """Return the three arrays as floats; refuse what cannot be a free-energy surface."""
+    P, f, w = arrays_of(P, f, weights)
+    _check_count(P, order)
+    check_magnitudes(P, f)
+    return P, f, w
+
+
+def arrays_of(P: Any, f: Any, weights: Any) -> tuple[Array, Array, Array]:
+    """Return points (n, 3), surface (n,) and weights (n,), ones if left out, as finite floats.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, NaN, or weights that are not positive.
+    """
     P, f = np.asarray(P, dtype=np.float64), np.asarray(f, dtype=np.float64)
     w = np.ones_like(f) if weights is None else np.asarray(weights, dtype=np.float64)
     if P.ndim != 2 or P.shape[1] != 3 or f.shape != P.shape[:1] or w.shape != f.shape:
@@ -90,8 +104,6 @@ def checked(P: Any, f: Any, weights: Any, order: int) -> tuple[Array, Array, Arr
         raise ValueError("P, f or weights has NaN or infinite entries. Select the sampled points.")
     if len(f) and ((w < 0).any() or not w.any()):
         raise ValueError(f"weights go down to {w.min():g}, expected positive. Pass 1/variance.")
-    _check_count(P, order)
-    check_magnitudes(P, f)
     return P, f, w
 
 

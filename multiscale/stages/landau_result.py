@@ -1,5 +1,7 @@
 """The Dataset of stage landau: coefficients, laws, strain coupling, predictions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -9,7 +11,7 @@ from multiscale.landau.temperature import PARTS
 from multiscale.stages.landau_fit import Point, Together, symmetric_residual
 
 _KEPT = ("formula_units", "potential", "definition", "reference_structure", "ensemble", "pressure")
-PREDICTED = {
+_PREDICTED = {
     "spontaneous_polarization": "C/m^2",
     "well_depth": "J/m^3",
     "susceptibility": "1",
@@ -55,12 +57,18 @@ def pack(metad: xr.Dataset, points: list[Point], order: int) -> xr.Dataset:
         attrs={k: v for k, v in metad.attrs.items() if k in _KEPT},
     )
     ds.attrs["strain_definition"] = STRAIN_DEFINITION
-    for name, units in PREDICTED.items():
+    return ds.assign(predicted(s)).assign(_strain_variables(metad, points))
+
+
+def predicted(summaries: Sequence[landau.Summary]) -> dict[str, xr.Variable]:
+    """Return what the models of all temperatures predict, with errors."""
+    out = {}
+    for name, units in _PREDICTED.items():
         dims = ("temperature", "axis") if name == "spontaneous_polarization" else ("temperature",)
-        both = [getattr(x, name) for x in s]
-        ds[name] = (dims, np.array([e.value for e in both]), {"units": units})
-        ds[f"{name}_stderr"] = (dims, np.array([e.stderr for e in both]), {"units": units})
-    return ds.assign(_strain_variables(metad, points))
+        both = [getattr(x, name) for x in summaries]
+        for end, values in (("", [e.value for e in both]), ("_stderr", [e.stderr for e in both])):
+            out[f"{name}{end}"] = xr.Variable(dims, np.array(values), {"units": units})
+    return out
 
 
 def _strain_variables(metad: xr.Dataset, points: list[Point]) -> dict[str, xr.Variable]:

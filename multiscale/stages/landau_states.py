@@ -15,7 +15,7 @@ from multiscale.landau.polynomials import Array
 from multiscale.landau.state_equation import StateEquation
 from multiscale.landau.temperature import PARTS, mask
 from multiscale.stages.landau_doubts import MIN_P_VALUE, doubt_transition
-from multiscale.stages.landau_result import PREDICTED, STRAIN_DEFINITION
+from multiscale.stages.landau_result import STRAIN_DEFINITION, predicted
 from multiscale.stages.options import stream
 from multiscale.stages.states import BLOCKS, states_of_runs
 
@@ -126,11 +126,7 @@ def _packed(
         "law_coefficient_sample": (("sample", *term), parts),
         "law_reference_temperature": ((), model.reference),
     }
-    for name, units in PREDICTED.items():
-        dims = ("temperature", "axis") if name == "spontaneous_polarization" else ("temperature",)
-        both = [getattr(s, name) for s in found]
-        data[name] = (dims, np.array([e.value for e in both]), {"units": units})
-        data[f"{name}_stderr"] = (dims, np.array([e.stderr for e in both]), {"units": units})
+    data |= predicted(found)
     coords = {
         "temperature": T, "term": names, "term_b": names, "part": list(PARTS),
         "law": ("term", list(model.laws)), "phase": ("temperature", [s.phase for s in found]),

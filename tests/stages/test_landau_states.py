@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray as xr
-from planted_metad import _deformation
+from planted_md import md_dataset
 from typer.testing import CliRunner
 
 from multiscale import landau, schema
@@ -35,22 +34,7 @@ def planted(direction, size, stress, seed):
         strain[i] = Z @ products(P[i, 0, 0]) + S @ (1e9 * stress)
     P += NOISE * rng.standard_normal(P.shape)
     strain += NOISE * rng.standard_normal(strain.shape)
-    frame, zero = ("temperature", "walker", "time"), np.zeros(shape)
-    ds = xr.Dataset(
-        {
-            "polarization": ((*frame, "axis"), P),
-            "strain": ((*frame, "voigt"), strain),
-            "cell": ((*frame, "axis", "axis_b"), 8.0 * _deformation(strain)),
-            "potential_energy": (frame, zero),
-            "kinetic_temperature": (frame, zero),
-            "stress": ((*frame, "voigt"), np.zeros((*shape, 6))),
-            "electric_field": (("time", "axis"), np.tile(field, (500, 1))),
-        },
-        coords={"temperature": T, "time": np.arange(500) * 0.02},
-        attrs={"formula_units": 8, "definition": "planted", "reference_structure": "cubic",
-               "timestep": 0.002, "target_stress": list(stress), "potential": "planted"},
-    )  # fmt: skip
-    return schema.finish("md", ds)
+    return md_dataset(P, strain, field, T, target_stress=list(stress), potential="planted")
 
 
 @pytest.fixture(scope="module")

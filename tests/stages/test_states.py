@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import xarray as xr
-from planted_metad import _deformation
+from planted_md import md_dataset
 
-from multiscale import landau, schema
+from multiscale import landau
 from multiscale.stages.states import states_of_runs
 
 CARD = (2e8, 3e8)  # a11, a12
@@ -23,23 +22,9 @@ def planted(field, stress=(0.0,) * 6, pressure=0.0, temperatures=(850.0, 950.0),
     P += 1e-4 * rng.standard_normal(P.shape)
     strain = np.zeros((*shape, 6))
     strain[..., 2] = 0.09 * P[..., 2] ** 2
-    frame = ("temperature", "walker", "time")
-    zero = np.zeros(shape)
-    ds = xr.Dataset(
-        {
-            "polarization": ((*frame, "axis"), P),
-            "strain": ((*frame, "voigt"), strain),
-            "cell": ((*frame, "axis", "axis_b"), 8.0 * _deformation(strain)),
-            "potential_energy": (frame, zero),
-            "kinetic_temperature": (frame, zero),
-            "stress": ((*frame, "voigt"), np.zeros((*shape, 6))),
-            "electric_field": (("time", "axis"), np.tile([0, 0, field], (1000, 1))),
-        },
-        coords={"temperature": list(temperatures), "time": np.arange(1000) * 0.02},
-        attrs={"formula_units": 8, "definition": "planted", "reference_structure": "cubic",
-               "timestep": 0.002, "target_stress": list(stress), "pressure": pressure},
-    )  # fmt: skip
-    return schema.finish("md", ds)
+    return md_dataset(
+        P, strain, [0, 0, field], temperatures, target_stress=list(stress), pressure=pressure
+    )
 
 
 def test_runs_in_several_fields_give_back_their_polynomial():

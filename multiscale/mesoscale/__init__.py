@@ -34,7 +34,6 @@ The field model in one to three dimensions
     driver       loops, stress, field cooling, electrodes with a load
     disorder     random fields, charges, dipole defects
     resolution   whether the grid holds a wall
-    box          boxes in the place of rows, many replicas
     specimen     boxes and films under a drive, for stage hysteresis; specimen_strain: their strain;
                  specimen_rest: from rest to rest; specimen_retarded: with memory
     series_load  a resistor and a capacitor in series with a sample

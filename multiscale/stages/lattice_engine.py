@@ -28,16 +28,21 @@ def check_lattice(potential: str, material: Material) -> None:
         What it shall drive.
     """
     if potential == LATTICE and material.lattice is None:
-        have = ", ".join(name for name in materials.names() if materials.load(name).lattice)
         raise ValueError(
             f"potential is {LATTICE!r} with material {material.name!r}, which has no effective "
-            f"Hamiltonian, expected one of {have}. Correct structure.material."
+            f"Hamiltonian, expected one of {', '.join(lattice_names())}. Correct "
+            "structure.material."
         )
     if potential != LATTICE and material.lattice is not None:
         raise ValueError(
             f"potential is {potential!r} with material {material.name!r}, which is a lattice of "
             f"modes and no crystal of atoms, expected {LATTICE!r}. Correct potential.name."
         )
+
+
+def lattice_names() -> list[str]:
+    """Return the names of the records that ship with an effective Hamiltonian."""
+    return [name for name in materials.names() if materials.load(name).lattice]
 
 
 def check_cell(material: Material, timestep: float, kT: float, barostat_time: float) -> None:

@@ -27,11 +27,10 @@ from multiscale.mesoscale.loops import LoopResult, Loops, measure_loops, summari
 from multiscale.stages.described import attributes
 from multiscale.stages.lattice_runs import (
     LatticeOptions,
-    each_task,
     follow,
+    lattice_of,
     lattice_walkers,
     merge_runs,
-    require_lattice,
 )
 from multiscale.stages.options import (
     Checkpoint,
@@ -42,9 +41,9 @@ from multiscale.stages.options import (
     VoltPerMetre,
     millikelvin,
     silent,
-    stream,
 )
 from multiscale.stages.simulation import Walkers
+from multiscale.stages.temperatures import each_task
 
 Array = NDArray[np.float64]
 PARENTS: tuple[str, ...] = ()
@@ -183,14 +182,10 @@ def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) ->
 
 def _start(options: Options) -> Walkers:
     """Return walkers of one domain along +z, each with noise of its own for each loop."""
-    record = require_lattice(options.material).lattice
-    assert record is not None
+    record = lattice_of(options.material)
     T, f = options.temperatures[0], options.frequencies[0]
     u = np.tile([0.0, 0.0, record.polar], (int(np.prod(options.size)), 1))
-    walkers = lattice_walkers(options, T, u)
-    key = (millikelvin(T), round(f))
-    noise = [stream(options.seed, *key, w) for w in range(options.walkers)]
-    return walkers._replace(generators=noise)
+    return lattice_walkers(options, T, u, (millikelvin(T), round(f)))
 
 
 def _local(state: State, walkers: Walkers, volume: float) -> Array:

@@ -30,11 +30,10 @@ from multiscale.lattice.walls import nucleus
 from multiscale.stages.described import attributes
 from multiscale.stages.lattice_runs import (
     LatticeOptions,
-    each_task,
     follow,
+    lattice_of,
     lattice_walkers,
     merge_runs,
-    require_lattice,
 )
 from multiscale.stages.options import (
     Checkpoint,
@@ -44,9 +43,9 @@ from multiscale.stages.options import (
     VoltPerMetre,
     millikelvin,
     silent,
-    stream,
 )
 from multiscale.stages.simulation import Walkers
+from multiscale.stages.temperatures import each_task
 
 Array = NDArray[np.float64]
 PARENTS: tuple[str, ...] = ()
@@ -154,8 +153,7 @@ def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) ->
     walkers = _start(options)
     shape = (options.walkers, options.samples)
     kept = Kept(np.zeros(shape), np.zeros(shape), np.zeros((*shape, 3)))
-    record = require_lattice(options.material).lattice
-    assert record is not None
+    record = lattice_of(options.material)
     polar = record.polar
 
     def keep(sample: int, state: State) -> None:
@@ -172,13 +170,10 @@ def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) ->
 
 def _start(options: Options) -> Walkers:
     """Return walkers with a round domain, each with noise of its own for each run."""
-    record = require_lattice(options.material).lattice
-    assert record is not None
+    record = lattice_of(options.material)
     T, E, r = options.temperatures[0], options.fields[0], options.radii[0]
-    walkers = lattice_walkers(options, T, nucleus(options.size, record.polar, r))
     key = (millikelvin(T), round(abs(E)), int(E < 0), round(1000 * r))
-    noise = [stream(options.seed, *key, w) for w in range(options.walkers)]
-    return walkers._replace(generators=noise)
+    return lattice_walkers(options, T, nucleus(options.size, record.polar, r), key)
 
 
 def _pack(options: Options, walkers: Walkers, kept: Kept) -> xr.Dataset:

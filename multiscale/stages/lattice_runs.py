@@ -1,8 +1,7 @@
 """What the stages of the lattice engine share: options, starts, the loop with its checkpoints."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, Literal, Self, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -11,10 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
 from multiscale import materials, schema, units
-from multiscale.atoms.dynamics import State, dynamics, initial_state
-from multiscale.atoms.generators import pack_generators, unpack_generators
-from multiscale.stages.lattice_engine import StrainModel, hamiltonian_of
-from multiscale.stages.options import Checkpoint, GigaPascal, Progress
+from multiscale.atoms.dynamics import State
+from multiscale.records_lattice import Lattice
+from multiscale.stages.lattice_engine import StrainModel, hamiltonian_of, lattice_names
+from multiscale.stages.options import Checkpoint, GigaPascal, Progress, stream
+from multiscale.stages.resuming import packed, states_of
 from multiscale.stages.simulation import SimulationOptions, Walkers, prepare
 
 Array = NDArray[np.float64]
@@ -49,10 +49,9 @@ class LatticeOptions(SimulationOptions, frozen=True):
         return self
 
 
-Options = TypeVar("Options", bound=LatticeOptions)
-
-
-def lattice_walkers(options: LatticeOptions, temperature: float, u: Array) -> Walkers:
+def lattice_walkers(
+    options: LatticeOptions, temperature: float, u: Array, key: tuple[int, ...]
+) -> Walkers:
     """Return the walkers of one temperature, each with the modes u at the start.
 
     Parameters
@@ -62,35 +61,37 @@ def lattice_walkers(options: LatticeOptions, temperature: float, u: Array) -> Wa
         K.
     u : array, shape (n_cells, 3)
         Angstrom.
+    key : tuple of int
+        Tells the random streams of runs apart.
 
     Raises
     ------
     ValueError
         If the material has no effective Hamiltonian, or the time step is too long for it.
     """
-    require_lattice(options.material)
+    lattice_of(options.material)
     walkers = prepare(options, temperature)
     system = walkers.system
     assert system.sites is not None
     home = torch.einsum("ia,iab->ib", system.sites.scaled, system.cell[system.system_index])
     modes = torch.from_numpy(np.tile(u, (options.walkers, 1)))
-    walkers = walkers._replace(system=system.replace(positions=home + modes))
+    noise = [stream(options.seed, *key, w) for w in range(options.walkers)]
+    walkers = walkers._replace(system=system.replace(positions=home + modes), generators=noise)
     if options.strain_model == "record":
         return walkers
-    record = require_lattice(options.material)
-    return walkers._replace(engine=hamiltonian_of(record, options.size, options.strain_model))
+    material = materials.load(options.material)
+    return walkers._replace(engine=hamiltonian_of(material, options.size, options.strain_model))
 
 
-def require_lattice(name: str) -> materials.Material:
-    """Return the material of that name; ValueError if it has no effective Hamiltonian."""
-    material = materials.load(name)
-    if material.lattice is None:
-        have = ", ".join(n for n in materials.names() if materials.load(n).lattice)
+def lattice_of(name: str) -> Lattice:
+    """Return the lattice section of a material; ValueError if it has no effective Hamiltonian."""
+    found = materials.load(name).lattice
+    if found is None:
         raise ValueError(
-            f"material is {name!r}, which has no effective Hamiltonian, expected one of {have}. "
-            "Correct structure.material."
+            f"material is {name!r}, which has no effective Hamiltonian, expected one of "
+            f"{', '.join(lattice_names())}. Correct structure.material."
         )
-    return material
+    return found
 
 
 def merge_runs(parts: Sequence[xr.Dataset], dim: str, then: str) -> xr.Dataset:
@@ -98,29 +99,6 @@ def merge_runs(parts: Sequence[xr.Dataset], dim: str, then: str) -> xr.Dataset:
     joined = schema.concat([part.drop_vars(dim, errors="ignore") for part in parts], dim=dim)
     order = np.lexsort((joined[then].values, joined["temperature"].values))
     return joined.isel({dim: order}).assign_coords({dim: np.arange(joined.sizes[dim])})
-
-
-def each_task(
-    one: Callable[[Options, Progress, Checkpoint | None], xr.Dataset],
-    tasks: Sequence[Options],
-    progress: Progress,
-    checkpoint: Checkpoint | None,
-) -> list[xr.Dataset]:
-    """Return what one(...) makes of each task; a checkpoint belongs to a single one.
-
-    Raises
-    ------
-    ValueError
-        If there is a checkpoint and there are several tasks.
-    """
-    if checkpoint is not None and len(tasks) > 1:
-        raise ValueError(
-            f"{len(tasks)} runs have one checkpoint, expected one run. Run each of split(options)."
-        )
-    return [
-        one(task, lambda f, n=n: progress((n + f) / len(tasks)), checkpoint)  # type: ignore[misc]
-        for n, task in enumerate(tasks)
-    ]
 
 
 def follow(
@@ -151,47 +129,20 @@ def follow(
     FloatingPointError
         If the simulation blows up.
     """
-    for state in _states(options, walkers, field, arrays, checkpoint):
+
+    def restore(saved: Mapping[str, NDArray[Any]]) -> None:
+        for name, own in arrays.items():
+            own[:] = saved[name]
+
+    for state in states_of(options, walkers, _external(options, field), checkpoint, restore):
         sample, rest = divmod(state.step - options.first_step, options.stride)
         if rest == 0 and sample >= 0:
             keep(sample, state)
         if state.step % options.checkpoint_steps == 0:
             progress(state.step / max(1, options.last_step))
             if checkpoint is not None and 0 < state.step < options.last_step:
-                saved = {f"state_{name}": value for name, value in state.arrays().items()}
-                saved["generators"] = pack_generators(walkers.generators)
-                checkpoint.save({**saved, **arrays})
+                checkpoint.save({**packed(state, walkers), **arrays})
     progress(1.0)
-
-
-def _states(
-    options: LatticeOptions,
-    walkers: Walkers,
-    field: FieldAt,
-    arrays: Mapping[str, Array],
-    checkpoint: Checkpoint | None,
-) -> Iterator[State]:
-    """Yield the states from the start, or from after the checkpoint, to the last step."""
-    saved = checkpoint.load() if checkpoint is not None else None
-    simulated = (walkers.engine, walkers.system, walkers.ensemble)
-    settings: dict[str, Any] = {
-        "timestep": options.timestep,
-        "kT": walkers.kT,
-        "generators": walkers.generators,
-        "electric_field": _external(options, field),
-    }
-    if saved is None:
-        start = initial_state(*simulated, **settings)
-        yield start
-    else:
-        for name, own in arrays.items():
-            own[:] = saved[name]
-        walkers.generators[:] = unpack_generators(saved["generators"])
-        start = State.from_arrays(
-            {k.removeprefix("state_"): v for k, v in saved.items() if k.startswith("state_")}
-        )
-    steps = dynamics(*simulated, **settings, state=start)
-    yield from islice(steps, options.last_step - start.step)
 
 
 def _external(options: LatticeOptions, field: FieldAt) -> Callable[[float], torch.Tensor]:

@@ -20,7 +20,7 @@ from multiscale.lattice.structure import (
     structure_factor,
     zone_path,
 )
-from multiscale.stages.lattice_runs import require_lattice
+from multiscale.stages.lattice_runs import lattice_of
 
 Array = NDArray[np.float64]
 MIN_FRAMES = 20
@@ -48,9 +48,7 @@ def run(md: xr.Dataset, material: str) -> xr.Dataset:
             "the md Dataset has no local_polarization, expected the polarization of each cell. Run "
             'stage md with record = ["local_polarization"].'
         )
-    record = require_lattice(material).lattice
-    assert record is not None
-    p = record.parameters()
+    p = lattice_of(material).parameters()
     path = zone_path(tuple(int(md.sizes[f"cell_{a}"]) for a in "xyz"))  # type: ignore[arg-type]
     parts = [_one(md.sel(temperature=T), p, path) for T in md["temperature"].values]
     ds = schema.concat(parts) if len(parts) > 1 else parts[0]

@@ -43,11 +43,10 @@ from multiscale.lattice.walls import (
 from multiscale.stages.described import attributes
 from multiscale.stages.lattice_runs import (
     LatticeOptions,
-    each_task,
     follow,
+    lattice_of,
     lattice_walkers,
     merge_runs,
-    require_lattice,
 )
 from multiscale.stages.options import (
     Checkpoint,
@@ -59,6 +58,7 @@ from multiscale.stages.options import (
     stream,
 )
 from multiscale.stages.simulation import Walkers
+from multiscale.stages.temperatures import each_task
 
 Array = NDArray[np.float64]
 PARENTS: tuple[str, ...] = ()
@@ -147,8 +147,7 @@ def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) ->
     shape = (options.walkers, options.samples)
     planes = np.zeros((*shape, options.size[0]))
     kept = Kept(planes, planes.copy(), np.zeros((*shape, 3)))
-    record = require_lattice(options.material).lattice
-    assert record is not None
+    record = lattice_of(options.material)
     full = record.polar / (1 if options.kind == "180" else SQRT2)
 
     def keep(sample: int, state: State) -> None:
@@ -166,13 +165,12 @@ def _one(options: Options, progress: Progress, checkpoint: Checkpoint | None) ->
 
 def _start(options: Options) -> Walkers:
     """Return walkers with two walls, each with noise of its own for each temperature and field."""
-    record = require_lattice(options.material).lattice
-    assert record is not None
+    record = lattice_of(options.material)
     u = two_walls(options.size, record.polar, options.kind, share=options.share)
     cell = {"initial": "polar" if options.kind == "180" else "cubic"}
-    walkers = lattice_walkers(options.model_copy(update=cell), options.temperatures[0], u)
-    noise = [stream(options.seed, *_key(options), w) for w in range(options.walkers)]
-    return walkers._replace(generators=noise)
+    return lattice_walkers(
+        options.model_copy(update=cell), options.temperatures[0], u, _key(options)
+    )
 
 
 def _key(options: Options) -> tuple[int, int, int]:

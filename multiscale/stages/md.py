@@ -1,8 +1,7 @@
 """Stage md: molecular dynamics of walkers at several temperatures, in an electric field."""
 
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any, Literal, Self
+from collections.abc import Callable
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -13,8 +12,7 @@ from pydantic import Field, model_validator
 from multiscale import schema, units
 from multiscale.atoms.diagnostics import half_drift, integrated_time, largest_jump
 from multiscale.atoms.driving import Potential
-from multiscale.atoms.dynamics import State, dynamics, initial_state
-from multiscale.atoms.generators import pack_generators, unpack_generators
+from multiscale.atoms.dynamics import State
 from multiscale.atoms.system import System
 from multiscale.stages.described import empty
 from multiscale.stages.engines import Engine, origin, reset
@@ -22,6 +20,7 @@ from multiscale.stages.extrapolating import GRADE, find_grader, highest
 from multiscale.stages.extrapolating import judge as judge_grades
 from multiscale.stages.options import Checkpoint, Hertz, Progress, silent
 from multiscale.stages.recording import Moment, RecordName, atoms_of, take
+from multiscale.stages.resuming import packed, states_of
 from multiscale.stages.simulation import (
     SimulationOptions,
     Trajectory,
@@ -118,7 +117,8 @@ def _run_temperature(
     at_start = _more(options, walkers, walkers.system, rest_of) | highest(grader, walkers.system)
     trajectory = Trajectory(options.walkers, options.samples, at_start)
     at = _core_field(options)
-    for state in _states(options, walkers, trajectory, checkpoint):
+    states = states_of(options, walkers, _external(options), checkpoint, trajectory.restore)
+    for state in states:
         sample, rest = divmod(state.step - options.first_step, options.stride)
         if rest == 0 and sample >= 0:
             moved = walkers.system.replace(positions=state.positions, cell=state.cell)
@@ -148,31 +148,6 @@ def _core_field(options: Options) -> Callable[[int], Array]:
     return at
 
 
-def _states(
-    options: Options, walkers: Walkers, trajectory: Trajectory, checkpoint: Checkpoint | None
-) -> Iterator[State]:
-    """Yield the states from the start, or from after the checkpoint, to the last step."""
-    saved = checkpoint.load() if checkpoint is not None else None
-    simulated = (walkers.engine, walkers.system, walkers.ensemble)
-    settings: dict[str, Any] = {
-        "timestep": options.timestep,
-        "kT": walkers.kT,
-        "generators": walkers.generators,
-        "electric_field": _external(options),
-    }
-    if saved is None:
-        start = initial_state(*simulated, **settings)
-        yield start
-    else:
-        trajectory.restore(saved)
-        walkers.generators[:] = unpack_generators(saved["generators"])
-        start = State.from_arrays(
-            {k.removeprefix("state_"): v for k, v in saved.items() if k.startswith("state_")}
-        )
-    steps = dynamics(*simulated, **settings, state=start)
-    yield from islice(steps, options.last_step - start.step)
-
-
 def _external(options: Options) -> Callable[[float], torch.Tensor] | None:
     """Return the field in V/angstrom as a function of the time since step 0 in ps."""
     if not any(options.electric_field):
@@ -191,10 +166,7 @@ def _pause(
     """Forget caches, and save everything that the rest of the run depends on."""
     reset(walkers.engine)
     if checkpoint is not None and 0 < state.step < options.last_step:
-        generators = {"generators": pack_generators(walkers.generators)}
-        # The trajectory has a cell and a stress too.
-        current = {f"state_{name}": value for name, value in state.arrays().items()}
-        checkpoint.save({**current, **generators, **trajectory.arrays})
+        checkpoint.save({**packed(state, walkers), **trajectory.arrays})
 
 
 def _pack(options: Options, walkers: Walkers, trajectory: Trajectory) -> xr.Dataset:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from multiscale import materials, schema, units
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
-from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.atoms.system import Sites, System
 from multiscale.sampling import CellBias, Polarization, Umbrella
 from multiscale.stages.described import empty
@@ -26,6 +25,7 @@ from multiscale.stages.mean_force_doubts import doubt_windows
 from multiscale.stages.mean_force_options import Options, springs
 from multiscale.stages.mean_force_result import analyse
 from multiscale.stages.options import Checkpoint, Progress, millikelvin, silent, stream
+from multiscale.stages.resuming import packed, resumed
 from multiscale.stages.simulation import Trajectory, Walkers, prepare
 from multiscale.stages.temperatures import each_temperature, merge, split
 
@@ -75,11 +75,10 @@ class _Run(NamedTuple):
     def arrays(self, state: State, walkers: Walkers) -> dict[str, NDArray[Any]]:
         """Return everything that a restart needs."""
         return {
-            **{f"state_{k}": v for k, v in state.arrays().items()},
+            **packed(state, walkers),
             **self.trajectory.arrays,
             "bias": self.bias,
             "springs": self.springs,
-            "generators": pack_generators(walkers.generators),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], walkers: Walkers) -> State:
@@ -91,10 +90,7 @@ class _Run(NamedTuple):
                 "to other options. Delete it."
             )
         self.bias[:] = arrays["bias"]
-        walkers.generators[:] = unpack_generators(arrays["generators"])
-        return State.from_arrays(
-            {k.removeprefix("state_"): v for k, v in arrays.items() if k.startswith("state_")}
-        )
+        return resumed(arrays, walkers)
 
 
 def _run_temperature(

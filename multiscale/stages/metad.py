@@ -18,7 +18,6 @@ from multiscale import sampling, schema, units
 from multiscale.atoms.driving import Potential
 from multiscale.atoms.dynamics import State, dynamics, initial_state
 from multiscale.atoms.extrapolation import Grader
-from multiscale.atoms.generators import pack_generators, unpack_generators
 from multiscale.sampling import CellBias, Metadynamics
 from multiscale.sampling.deposits import Exchange
 from multiscale.stages import metad_shared as shared
@@ -61,6 +60,7 @@ from multiscale.stages.options import (
     silent,
     stream,
 )
+from multiscale.stages.resuming import packed, resumed
 from multiscale.stages.simulation import (
     Trajectory,
     Walkers,
@@ -132,11 +132,10 @@ class _Run(NamedTuple):
     def arrays(self, state: State, walkers: Walkers) -> dict[str, NDArray[Any]]:
         """Return everything that a restart needs."""
         return {
-            **{f"state_{k}": v for k, v in state.arrays().items()},
+            **packed(state, walkers),
             **{f"metad_{k}": v for k, v in self.metad.state().items()},
             **self.trajectory.arrays,
             "bias": self.bias,
-            "generators": pack_generators(walkers.generators),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], walkers: Walkers) -> State:
@@ -144,8 +143,7 @@ class _Run(NamedTuple):
         self.trajectory.restore(arrays)
         self.bias[:] = arrays["bias"]
         self.metad.restore(_strip(arrays, "metad_"))
-        walkers.generators[:] = unpack_generators(arrays["generators"])
-        return State.from_arrays(_strip(arrays, "state_"))
+        return resumed(arrays, walkers)
 
 
 def _strip(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

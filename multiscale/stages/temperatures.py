@@ -24,6 +24,29 @@ def merge(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return schema.concat(parts)
 
 
+def each_task(
+    one: Callable[[Options, Progress, Checkpoint | None], xr.Dataset],
+    tasks: Sequence[Options],
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+) -> list[xr.Dataset]:
+    """Return what one(...) makes of each task; a checkpoint belongs to a single one.
+
+    Raises
+    ------
+    ValueError
+        If there is a checkpoint and there are several tasks.
+    """
+    if checkpoint is not None and len(tasks) > 1:
+        raise ValueError(
+            f"{len(tasks)} runs have one checkpoint, expected one run. Run each of split(options)."
+        )
+    return [
+        one(task, lambda f, n=n: progress((n + f) / len(tasks)), checkpoint)  # type: ignore[misc]
+        for n, task in enumerate(tasks)
+    ]
+
+
 def each_temperature(
     one: Callable[[Options, Progress, Checkpoint | None, Potential | None], xr.Dataset],
     options: Options,
@@ -54,17 +77,10 @@ def each_temperature(
     potential = None if engine is None else as_engine(engine)
     if potential is not None:
         options = options.model_copy(update={"potential": name_of(potential)})
+
+    def at(task: Options, own: Progress, saved: Checkpoint | None) -> xr.Dataset:
+        return one(task, own, saved, potential)
+
     tasks = split(options)
-    if len(tasks) == 1:
-        return one(options, progress, checkpoint, potential)
-    if checkpoint is not None:
-        raise ValueError(
-            f"temperatures are {options.temperatures} with a checkpoint, expected one. "
-            "Run each of split(options)."
-        )
-    return merge(
-        [
-            one(task, lambda f, n=n: progress((n + f) / len(tasks)), None, potential)  # type: ignore[misc]
-            for n, task in enumerate(tasks)
-        ]
-    )
+    parts = each_task(at, tasks, progress, checkpoint)
+    return parts[0] if len(tasks) == 1 else merge(parts)
